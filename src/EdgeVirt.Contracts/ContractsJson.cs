@@ -1,0 +1,34 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using EdgeVirt.Contracts.Api;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Contracts;
+
+/// <summary>How every contract is written as JSON: camel case, enums by name, absent rather than null.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    NumberHandling = JsonNumberHandling.Strict,
+    RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(Resource))]
+[JsonSerializable(typeof(ResourceList))]
+[JsonSerializable(typeof(WatchEvent))]
+[JsonSerializable(typeof(ApiError))]
+[JsonSerializable(typeof(ApplyResult))]
+[JsonSerializable(typeof(ClaimTokenIssued))]
+[JsonSerializable(typeof(VersionAnswer))]
+[JsonSerializable(typeof(TelemetryQueryResult))]
+[JsonSerializable(typeof(AuditList))]
+[JsonSerializable(typeof(WorkloadSpec))]
+[JsonSerializable(typeof(NodeSpec))]
+[JsonSerializable(typeof(BoardClaimSpec))]
+[JsonSerializable(typeof(SecretSpec))]
+[JsonSerializable(typeof(ConfigSpec))]
+[JsonSerializable(typeof(WorkloadStatus))]
+[JsonSerializable(typeof(WorkloadInstanceStatus))]
+[JsonSerializable(typeof(NodeStatus))]
+[JsonSerializable(typeof(BoardClaimStatus))]
+[JsonSerializable(typeof(NodeDocument))]
+public sealed partial class ContractsJson : JsonSerializerContext;

@@ -1,0 +1,104 @@
+namespace EdgeVirt.Contracts.Resources;
+
+/// <summary>Three-valued truth, as in Kubernetes.</summary>
+public enum ConditionStatus
+{
+    /// <summary>Not known, for instance because the node is out of reach.</summary>
+    Unknown,
+
+    /// <summary>It holds.</summary>
+    True,
+
+    /// <summary>It does not hold.</summary>
+    False,
+}
+
+/// <summary>A lasting fact about a resource. <see cref="Type"/> is one of <see cref="ConditionTypes"/>,
+/// <see cref="Reason"/> one of the constants that belong to the type.</summary>
+public sealed record Condition
+{
+    /// <summary>What the condition is about, e.g. <c>Ready</c>.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>Whether it holds.</summary>
+    public required ConditionStatus Status { get; init; }
+
+    /// <summary>One word for programs, from a closed set.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>One sentence for people, saying what to do where something is to be done.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>When <see cref="Status"/> last changed.</summary>
+    public DateTimeOffset? LastTransitionTime { get; init; }
+}
+
+/// <summary>The condition types in use.</summary>
+public static class ConditionTypes
+{
+    /// <summary>Workload, Node: does what it is there for. Reasons: <see cref="ReadyReasons"/>.</summary>
+    public const string Ready = "Ready";
+
+    /// <summary>Workload: every limit in the spec bites. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
+    public const string LimitsEnforced = "LimitsEnforced";
+
+    /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
+    public const string DesiredStateAccepted = "DesiredStateAccepted";
+
+    /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
+    public const string StorageHealthy = "StorageHealthy";
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.Ready"/>.</summary>
+public static class ReadyReasons
+{
+#pragma warning disable CS1591 // The names say it.
+    public const string Ready = "Ready";
+    public const string Completed = "Completed";
+    public const string Pending = "Pending";
+    public const string ImagePulling = "ImagePulling";
+    public const string ImagePullFailed = "ImagePullFailed";
+    public const string ImageRefused = "ImageRefused";
+    public const string ReferenceMissing = "ReferenceMissing";
+    public const string Starting = "Starting";
+    public const string StartFailed = "StartFailed";
+    public const string Restarting = "Restarting";
+    public const string Failed = "Failed";
+    public const string Stopping = "Stopping";
+    public const string NoMatchingNode = "NoMatchingNode";
+    public const string NodeOffline = "NodeOffline";
+    public const string HeartbeatMissed = "HeartbeatMissed";
+    public const string NeverSeen = "NeverSeen";
+    public const string Superseded = "Superseded";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.LimitsEnforced"/>.</summary>
+public static class LimitsEnforcedReasons
+{
+#pragma warning disable CS1591
+    public const string Enforced = "Enforced";
+    public const string ControllerMissing = "ControllerMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.DesiredStateAccepted"/>.</summary>
+public static class DesiredStateReasons
+{
+#pragma warning disable CS1591
+    public const string Accepted = "Accepted";
+    public const string Invalid = "Invalid";
+    public const string Unreadable = "Unreadable";
+    public const string NoneYet = "NoneYet";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.StorageHealthy"/>.</summary>
+public static class StorageReasons
+{
+#pragma warning disable CS1591
+    public const string Healthy = "Healthy";
+    public const string Quarantined = "Quarantined";
+    public const string Full = "Full";
+#pragma warning restore CS1591
+}

@@ -1,0 +1,113 @@
+using EdgeVirt.Contracts.Manifests;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Contracts.Tests.Manifests;
+
+public sealed class ManifestTests
+{
+    private const string Web = """
+        apiVersion: edgevirt.io/v1
+        kind: Workload
+        metadata:
+          name: web
+          labels: {app: web}
+        spec:
+          template:
+            containers:
+            - name: nginx
+              image: registry.local:5000/sample/web:1
+              env:
+              - {name: MODE, value: "1"}
+              ports:
+              - {containerPort: 80, hostPort: 8080}
+              resources:
+                limits: {cpu: 500m, memory: 64Mi}
+          placement:
+            nodeSelector: {site: oslo}
+        """;
+
+    [Test]
+    public void Reads_a_workload_that_a_pod_writer_would_write()
+    {
+        var result = Manifest.Parse(Web);
+
+        Assert.That(result.Errors, Is.Empty);
+        var spec = result.Resources.Single().SpecOf<WorkloadSpec>();
+        var container = spec.Template.Containers.Single();
+        Assert.Multiple(() =>
+        {
+            Assert.That(container.Ports!.Single().Port, Is.EqualTo(80));
+            Assert.That(container.Ports!.Single().HostPort, Is.EqualTo(8080));
+            Assert.That(container.Resources!.Limits!.Memory!.Value.Value, Is.EqualTo(64 << 20));
+            Assert.That(container.Resources.Limits.Cpu!.Value.Value, Is.EqualTo(0.5m));
+            Assert.That(spec.Template.RestartPolicy, Is.EqualTo(RestartPolicy.Always));
+            Assert.That(spec.Placement!.NodeSelector!["site"], Is.EqualTo("oslo"));
+        });
+    }
+
+    [TestCase("image: registry.local:5000/sample/web:1", "imagee: x/y", "spec.template.containers[0].imagee", 10, "did you mean 'image'?")]
+    [TestCase("containerPort: 80,", "containerPort: http,", "spec.template.containers[0].ports[0].containerPort", 14, "a whole number")]
+    [TestCase("containerPort: 80,", "containerPort: 80000,", "spec.template.containers[0].ports[0].containerPort", 14, "between 1 and 65535")]
+    [TestCase("value: \"1\"", "value: 1", "spec.template.containers[0].env[0].value", 12, "put it in quotes")]
+    [TestCase("cpu: 500m", "cpu: lots", "spec.template.containers[0].resources.limits.cpu", 16, "a quantity such as")]
+    [TestCase("name: nginx", "name: Nginx", "spec.template.containers[0].name", 9, "lower-case")]
+    [TestCase("  name: web", "  name: web0123456789012345678901234567890123456789012345678901234567890123456789", "metadata.name", 4, "at most 63")]
+    [TestCase("kind: Workload", "kind: Workloads", "kind", 2, "is not known")]
+    [TestCase("image: registry.local:5000/sample/web:1", "image: nginx", "spec.template.containers[0].image", 10, "names no registry")]
+    [TestCase("site: oslo", "site: oslo, site: bergen", "site", 18, "twice")]
+    [TestCase("kind: Workload", "kind: Workload\ndata: {}", "data", 3, "is not a field here")]
+    public void Names_field_line_and_reason_of_a_fault(string from, string to, string field, int line, string reason)
+    {
+        var result = Manifest.Parse(Web.Replace(from, to, StringComparison.Ordinal));
+
+        Assert.That(result.Resources, Is.Empty);
+        var error = result.Errors.First(candidate => candidate.Field == field);
+        Assert.That(error.Line, Is.EqualTo(line));
+        Assert.That(error.Reason, Does.Contain(reason));
+    }
+
+    [Test]
+    public void Applies_nothing_of_a_text_with_one_bad_document()
+    {
+        var result = Manifest.Parse(Web + "\n---\nkind: Config\napiVersion: edgevirt.io/v1\nmetadata: {name: c}\nspec: {dat: {}}\n");
+
+        Assert.That(result.Resources, Is.Empty);
+        Assert.That(result.Errors.Single().Document, Is.EqualTo("Config/c"));
+    }
+
+    [Test]
+    public void Refuses_the_same_name_twice()
+    {
+        var result = Manifest.Parse(Web + "\n---\n" + Web);
+
+        Assert.That(result.Errors.Single().Reason, Does.Contain("twice"));
+    }
+
+    [Test]
+    public void Refuses_aliases_and_endless_nesting()
+    {
+        Assert.Multiple(() =>
+        {
+            Assert.That(Manifest.Parse("a: &x [1]\nb: *x").Errors.Single().Reason, Does.Contain("aliases"));
+            Assert.That(Manifest.Parse(new string('[', 5000)).Errors.Single().Reason, Does.Contain("nested deeper"));
+        });
+    }
+
+    [Test]
+    public void Reads_json_and_passes_over_a_status()
+    {
+        var result = Manifest.Parse("""
+            {"apiVersion":"edgevirt.io/v1","kind":"Config","metadata":{"name":"c","generation":3},
+             "spec":{"data":{"key":"value"}},"status":{"anything":[1,2]}}
+            """);
+
+        Assert.That(result.Errors, Is.Empty);
+        Assert.That(result.Resources.Single().SpecOf<ConfigSpec>().Data["key"], Is.EqualTo("value"));
+    }
+
+    [TestCase("")]
+    [TestCase("---\n---\n")]
+    [TestCase("# only a comment\n")]
+    public void Says_that_a_text_holds_nothing(string text) =>
+        Assert.That(Manifest.Parse(text).Errors.Single().Reason, Is.EqualTo("holds no resource"));
+}

@@ -1,0 +1,140 @@
+using System.Globalization;
+
+namespace EdgeVirt.Linux;
+
+/// <summary>How the kernel's control groups are mounted.</summary>
+public enum CgroupLayout
+{
+    /// <summary>One hierarchy, version 2.</summary>
+    Unified,
+
+    /// <summary>A hierarchy per controller, version 1, perhaps with a version 2 hierarchy beside them.</summary>
+    Legacy,
+}
+
+/// <summary>Consumption of a control group.</summary>
+/// <param name="CpuSeconds">CPU time since it began.</param>
+/// <param name="MemoryBytes">Memory in use, without the page cache that can be dropped at once.</param>
+public sealed record CgroupUsage(double CpuSeconds, long MemoryBytes);
+
+/// <summary>Reads control groups by their path below the root, in either layout.</summary>
+/// <param name="root">The mount point; elsewhere than /sys/fs/cgroup only in tests.</param>
+public sealed class Cgroups(string root = "/sys/fs/cgroup")
+{
+    /// <summary>The layout in use.</summary>
+    public CgroupLayout Layout { get; } = File.Exists(Path.Combine(root, "cgroup.controllers")) ? CgroupLayout.Unified : CgroupLayout.Legacy;
+
+    /// <summary>Whether limits of a controller (<c>cpu</c>, <c>memory</c>, <c>pids</c>) can be set.</summary>
+    public bool HasController(string controller)
+    {
+        if (Layout == CgroupLayout.Unified)
+        {
+            return File.ReadAllText(Path.Combine(root, "cgroup.controllers")).Split((char[])[' ', '\n']).Contains(controller);
+        }
+
+        var probe = controller switch
+        {
+            "cpu" => "cpu.cfs_quota_us",
+            "memory" => "memory.limit_in_bytes",
+            // The root group has no pids.max.
+            _ => "tasks",
+        };
+        return File.Exists(Path.Combine(root, controller, probe));
+    }
+
+    /// <summary>What a group uses; null: there is no such group.</summary>
+    /// <param name="path">Below the root, e.g. <c>/edgevirt/web-1</c>.</param>
+    public CgroupUsage? Usage(string path)
+    {
+        try
+        {
+            if (Layout == CgroupLayout.Unified)
+            {
+                var micros = Field(At("", path, "cpu.stat"), "usage_usec");
+                var used = Number(At("", path, "memory.current"));
+                var droppable = Field(At("", path, "memory.stat"), "inactive_file");
+                return micros is null && used is null ? null : new CgroupUsage((micros ?? 0) / 1e6, Math.Max(0, (used ?? 0) - (droppable ?? 0)));
+            }
+
+            var nanos = Number(At("cpuacct", path, "cpuacct.usage"));
+            var bytes = Number(At("memory", path, "memory.usage_in_bytes"));
+            var inactive = Field(At("memory", path, "memory.stat"), "total_inactive_file");
+            return nanos is null && bytes is null ? null : new CgroupUsage((nanos ?? 0) / 1e9, Math.Max(0, (bytes ?? 0) - (inactive ?? 0)));
+        }
+        catch (IOException)
+        {
+            // The group went away between two reads (ENODEV).
+            return null;
+        }
+    }
+
+    /// <summary>How many processes of a group the kernel killed for want of memory; 0 also where it cannot be told.</summary>
+    public long OutOfMemoryKills(string path)
+    {
+        try
+        {
+            return Layout == CgroupLayout.Unified
+                ? Field(At("", path, "memory.events"), "oom_kill") ?? 0
+                : Field(At("memory", path, "memory.oom_control"), "oom_kill") ?? 0;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
+    /// <summary>Process ids in a group, in one hierarchy that holds all of them; empty: no such group.</summary>
+    public IReadOnlyList<int> Processes(string path)
+    {
+        var file = Layout == CgroupLayout.Unified ? At("", path, "cgroup.procs") : At("pids", path, "cgroup.procs");
+        try
+        {
+            return File.Exists(file) ? [.. File.ReadLines(file).Select(line => int.Parse(line, CultureInfo.InvariantCulture))] : [];
+        }
+        catch (IOException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Removes an empty group in every hierarchy; one that is not there or not empty is left.</summary>
+    public void Remove(string path)
+    {
+        var below = path.TrimStart('/');
+        IEnumerable<string> hierarchies = Layout == CgroupLayout.Unified ? [root] : Directory.EnumerateDirectories(root);
+        foreach (var directory in hierarchies.Select(hierarchy => Path.Combine(hierarchy, below)).Where(Directory.Exists))
+        {
+            try
+            {
+                Directory.Delete(directory);
+            }
+            catch (IOException)
+            {
+                // Still in use: whoever removes the last process comes back.
+            }
+        }
+    }
+
+    private string At(string controller, string path, string file) => Path.Combine(root, controller, path.TrimStart('/'), file);
+
+    private static long? Number(string file) =>
+        File.Exists(file) && long.TryParse(File.ReadAllText(file), CultureInfo.InvariantCulture, out var value) ? value : null;
+
+    private static long? Field(string file, string key)
+    {
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        foreach (var line in File.ReadLines(file))
+        {
+            if (line.StartsWith(key, StringComparison.Ordinal) && line.Length > key.Length && line[key.Length] == ' ')
+            {
+                return long.Parse(line.AsSpan(key.Length + 1), CultureInfo.InvariantCulture);
+            }
+        }
+
+        return null;
+    }
+}

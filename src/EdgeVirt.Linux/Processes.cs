@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace EdgeVirt.Linux;
+
+/// <summary>A process that cannot be mistaken for a later one with the same id.</summary>
+/// <param name="Pid">Process id.</param>
+/// <param name="StartTime">Clock ticks after boot at which it began, field 22 of /proc/PID/stat.</param>
+public sealed record ProcessIdentity(int Pid, long StartTime);
+
+/// <summary>Processes of other programs.</summary>
+public static class Processes
+{
+    /// <summary>Who has a process id now; null: nobody, or one that ended and waits to be collected.</summary>
+    public static ProcessIdentity? Identify(int pid)
+    {
+        try
+        {
+            return StartTimeOf(File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat")) is { } time ? new ProcessIdentity(pid, time) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whether that very process still runs.</summary>
+    public static bool IsAlive(ProcessIdentity process) => Identify(process.Pid) == process;
+
+    /// <summary>Sends a signal to that very process. False: it is gone.</summary>
+    /// <exception cref="LinuxException">It is not ours to signal.</exception>
+    public static bool Signal(ProcessIdentity process, int signal)
+    {
+        if (!IsAlive(process))
+        {
+            return false;
+        }
+
+        return Native.Kill(process.Pid, signal) == 0 ||
+            (Marshal.GetLastPInvokeError() == Native.ESRCH ? false : throw Native.Failure($"signal process {process.Pid}"));
+    }
+
+    // pid (comm) state ppid …; comm may hold spaces and parentheses, so the fields count from the last one.
+    internal static long? StartTimeOf(string stat)
+    {
+        var fields = stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        return fields.Length > 19 && fields[0] is not ("Z" or "X") && long.TryParse(fields[19], CultureInfo.InvariantCulture, out var time) ? time : null;
+    }
+}

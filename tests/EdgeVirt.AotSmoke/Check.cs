@@ -1,0 +1,12 @@
+namespace EdgeVirt.AotSmoke;
+
+internal static class Check
+{
+    public static void That(bool holds, string what)
+    {
+        if (!holds)
+        {
+            throw new InvalidOperationException($"does not hold: {what}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Net;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Node;
+
+/// <summary>
+/// Everything that can be told to the agent, read once at start by <see cref="NodeOptionsReader"/> and checked by
+/// <see cref="NodeOptionsValidation"/>. Immutable; registered as itself.
+/// </summary>
+internal sealed record NodeOptions
+{
+    /// <summary>What outlives a reboot: identity, state, images, containers, outbox.</summary>
+    public string DataDir { get; init; } = "/var/lib/edgevirt";
+
+    /// <summary>What does not: control socket, namespaces, the ready mark.</summary>
+    public string RunDir { get; init; } = "/run/edgevirt";
+
+    /// <summary>host:port of the hub's node port. Absent: as enrolled, or none until a technician enrolls.</summary>
+    public string? Hub { get; init; }
+
+    /// <summary>A file that holds a claim token; removed once the token was used.</summary>
+    public string? ClaimTokenFile { get; init; }
+
+    /// <summary>The name asked for at enrollment; absent: the hub chooses.</summary>
+    public string? NodeName { get; init; }
+
+    /// <summary>How to reach registries, by the host that image references name.</summary>
+    public IReadOnlyDictionary<string, RegistryOptions> Registries { get; init; } = new Dictionary<string, RegistryOptions>();
+
+    /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
+    public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
+
+    /// <summary>Seconds between two signs of life.</summary>
+    public int HeartbeatSeconds { get; init; } = 30;
+
+    /// <summary>Seconds between two readings of every collector.</summary>
+    public int TelemetryIntervalSeconds { get; init; } = 10;
+
+    /// <summary>Cap of the outbox on disk, bytes; the oldest records go first.</summary>
+    public long OutboxMaxBytes { get; init; } = 64L << 20;
+
+    /// <summary>Below <see cref="DataDir"/>.</summary>
+    public string IdentityDirectory => Path.Combine(DataDir, "identity");
+
+    /// <summary>Below <see cref="DataDir"/>.</summary>
+    public string StateDirectory => Path.Combine(DataDir, "state");
+
+    /// <summary>Below <see cref="DataDir"/>: damaged files, kept for a look.</summary>
+    public string QuarantineDirectory => Path.Combine(DataDir, "quarantine");
+}
+
+/// <summary>How to reach one registry.</summary>
+internal sealed record RegistryOptions
+{
+    /// <summary>Base address, http or https; absent: https and the host as named.</summary>
+    public string? Url { get; init; }
+
+    /// <summary>PEM file of the authority that signed its certificate; absent: the system's authorities.</summary>
+    public string? CaFile { get; init; }
+
+    /// <summary>For basic or token authentication.</summary>
+    public string? Username { get; init; }
+
+    /// <summary>A file that holds the password.</summary>
+    public string? PasswordFile { get; init; }
+}
+
+/// <summary>The agent cannot start as it was told to. The message says what to change.</summary>
+internal sealed class NodeOptionsException(string message) : Exception(message);
+
+internal static class NodeOptionsValidation
+{
+    /// <summary>Returns <paramref name="options"/>, or says everything that is wrong with them at once.</summary>
+    /// <exception cref="NodeOptionsException">Something is.</exception>
+    public static NodeOptions Validated(this NodeOptions options)
+    {
+        List<string> faults = [];
+        Check(Path.IsPathFullyQualified(options.DataDir), "dataDir must be an absolute path");
+        Check(Path.IsPathFullyQualified(options.RunDir), "runDir must be an absolute path");
+        Check(
+            options.RunDir.Length <= 90,
+            "runDir must be at most 90 characters, because the path of a Unix socket in it must stay below 108");
+        Check(options.Hub is null || HubAddress.TryParse(options.Hub, out _), "hub must be host:port, e.g. hub.example.com:8444");
+        Check(options.NodeName is null || ResourceName.IsValid(options.NodeName), $"nodeName '{options.NodeName}' must be a DNS label");
+        Check(IsSubnet(options.WorkloadSubnet), "workloadSubnet must be an IPv4 subnet of at least 8 addresses, e.g. 10.88.0.0/16");
+        Check(options.HeartbeatSeconds is >= 1 and <= 3600, "heartbeatSeconds must be between 1 and 3600");
+        Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
+        Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
+        foreach (var (host, registry) in options.Registries)
+        {
+            Check(
+                registry.Url is null || (Uri.TryCreate(registry.Url, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"),
+                $"registries.{host}.url must start with http:// or https://");
+            Check(
+                registry.Username is null == registry.PasswordFile is null,
+                $"registries.{host} needs username and passwordFile, or neither");
+        }
+
+        return faults.Count == 0 ? options : throw new NodeOptionsException(string.Join("; ", faults) + ".");
+
+        void Check(bool holds, string fault)
+        {
+            if (!holds)
+            {
+                faults.Add(fault);
+            }
+        }
+    }
+
+    private static bool IsSubnet(string text) =>
+        IPNetwork.TryParse(text, out var network)
+        && network.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork
+        && network.PrefixLength is >= 8 and <= 29;
+}

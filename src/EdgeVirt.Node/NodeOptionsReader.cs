@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace EdgeVirt.Node;
+
+/// <summary>
+/// Puts the options together: defaults, then the file (/etc/edgevirt/agent.json, or --config FILE), then
+/// EDGEVIRT_* in the environment, then the command line.
+/// </summary>
+internal static class NodeOptionsReader
+{
+    private const string DefaultFile = "/etc/edgevirt/agent.json";
+
+    private static readonly IReadOnlyList<Setting> Settings =
+    [
+        new("data-dir", (o, v) => o with { DataDir = v }),
+        new("run-dir", (o, v) => o with { RunDir = v }),
+        new("hub", (o, v) => o with { Hub = v }),
+        new("claim-token-file", (o, v) => o with { ClaimTokenFile = v }),
+        new("node-name", (o, v) => o with { NodeName = v }),
+        new("workload-subnet", (o, v) => o with { WorkloadSubnet = v }),
+        new("heartbeat-seconds", (o, v) => o with { HeartbeatSeconds = (int)Number("heartbeat-seconds", v, int.MaxValue) }),
+        new("telemetry-interval-seconds", (o, v) => o with { TelemetryIntervalSeconds = (int)Number("telemetry-interval-seconds", v, int.MaxValue) }),
+        new("outbox-max-bytes", (o, v) => o with { OutboxMaxBytes = Number("outbox-max-bytes", v, long.MaxValue) }),
+    ];
+
+    /// <summary>The options, read and checked.</summary>
+    /// <param name="args">The command line.</param>
+    /// <param name="environment">Looks up a variable; null where it is not set.</param>
+    /// <exception cref="NodeOptionsException">Something is wrong; the message names it.</exception>
+    public static NodeOptions Read(IReadOnlyList<string> args, Func<string, string?> environment)
+    {
+        var given = ReadArguments(args);
+        var options = ReadFile(given.GetValueOrDefault("config") ?? environment("EDGEVIRT_CONFIG"));
+        foreach (var setting in Settings)
+        {
+            var value = given.GetValueOrDefault(setting.Name) ?? environment(setting.Variable);
+            options = string.IsNullOrEmpty(value) ? options : setting.Apply(options, value);
+        }
+
+        return options.Validated();
+    }
+
+    private static Dictionary<string, string> ReadArguments(IReadOnlyList<string> args)
+    {
+        Dictionary<string, string> given = [];
+        for (var i = 0; i < args.Count; i++)
+        {
+            var (name, value) = args[i].Split('=', 2) is [var left, var right] ? (left, right) : (args[i], null);
+            name = name.StartsWith("--", StringComparison.Ordinal) ? name[2..] : "";
+            if (name != "config" && Settings.All(setting => setting.Name != name))
+            {
+                var known = string.Join(", ", Settings.Select(setting => $"--{setting.Name}"));
+                throw new NodeOptionsException($"'{args[i]}' is no option. Options: --config, {known}.");
+            }
+
+            value ??= i + 1 < args.Count ? args[++i] : throw new NodeOptionsException($"--{name} wants a value.");
+            given[name] = value;
+        }
+
+        return given;
+    }
+
+    private static NodeOptions ReadFile(string? path)
+    {
+        if (path is null && !File.Exists(DefaultFile))
+        {
+            return new NodeOptions();
+        }
+
+        path ??= DefaultFile;
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), NodeOptionsJson.Default.NodeOptions) ?? new NodeOptions();
+        }
+        catch (JsonException e)
+        {
+            throw new NodeOptionsException($"{path}: {e.Message}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new NodeOptionsException($"Cannot read the configuration: {e.Message}");
+        }
+    }
+
+    private static long Number(string name, string text, long most) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= most
+            ? number
+            : throw new NodeOptionsException($"--{name} wants a whole number, not '{text}'.");
+
+    private sealed record Setting(string Name, Func<NodeOptions, string, NodeOptions> Apply)
+    {
+        public string Variable { get; } = "EDGEVIRT_" + Name.ToUpperInvariant().Replace('-', '_');
+    }
+}
+
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    IgnoreReadOnlyProperties = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    ReadCommentHandling = JsonCommentHandling.Skip,
+    AllowTrailingCommas = true)]
+[JsonSerializable(typeof(NodeOptions))]
+internal sealed partial class NodeOptionsJson : JsonSerializerContext;

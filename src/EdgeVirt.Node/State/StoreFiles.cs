@@ -1,0 +1,258 @@
+using System.Text.Json;
+using EdgeVirt.Contracts;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.State;
+
+/// <summary>What a start finds.</summary>
+internal sealed record StoreContent(DesiredSnapshot Desired, IReadOnlyList<ObservedWorkload> Observed);
+
+/// <summary>
+/// The files behind <see cref="NodeStore"/>: the database and the kept revisions, each able to make up for the other.
+/// Not thread-safe.
+/// </summary>
+internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarantine, StorageHealth health, ILogger<StoreFiles> log) : IDisposable
+{
+    private readonly StateDatabase database = new(Path.Combine(options.StateDirectory, "node.db"));
+    private readonly Dictionary<RecordKey, ulong> stored = [];
+    private readonly Dictionary<string, byte[]> observed = new(StringComparer.Ordinal);
+    private DataKey? key;
+    private RevisionFiles? revisions;
+    private DesiredRecords? records;
+    private Desired? current;
+    private ulong sequence;
+    private bool isBehind;
+
+    /// <summary>Whether the database file is open.</summary>
+    public bool IsOpen => database.IsOpen;
+
+    private DesiredSnapshot Snapshot => current is null
+        ? DesiredSnapshot.None
+        : new DesiredSnapshot(current.Accepted.Revision, current.Document) { Digest = current.Accepted.Digest };
+
+    /// <summary>Reads what is there, quarantines what is damaged, and makes the rest whole again.</summary>
+    public StoreContent Load()
+    {
+        Directory.CreateDirectory(options.StateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        key = DataKey.OpenOrCreate(options, quarantine);
+        records = new DesiredRecords(key);
+        revisions = new RevisionFiles(options, key, quarantine);
+
+        var kept = revisions.Read();
+        var isMissing = !File.Exists(database.Path);
+        var content = database.Read();
+        var assembled = records.TryAssemble(content.Records);
+        var faults = content.Faults.ToList();
+        if (assembled is null && content.Records.Any(record => record.Key.Collection != StateDatabase.Observed))
+        {
+            faults.Add("the desired state");
+        }
+
+        var workloads = ReadObserved(content.Records, faults);
+        var fromDatabase = assembled is { } found ? new Desired(found.Meta.ToAccepted(), found.Document) : null;
+        var fromFile = kept.Count > 0 ? new Desired(kept[0].Identity, NodeDocument.FromBytes(kept[0].Bytes.Span)) : null;
+        current = fromFile?.Accepted.Sequence > (fromDatabase?.Accepted.Sequence ?? 0) ? fromFile : fromDatabase ?? fromFile;
+        sequence = current?.Accepted.Sequence ?? 0;
+
+        if (faults.Count > 0 || (isMissing && kept.Count > 0))
+        {
+            Replace(isMissing && faults.Count == 0 ? "the file is missing" : $"unsound: {string.Join(", ", faults.Distinct())}");
+        }
+        else
+        {
+            Remember(fromDatabase?.Document);
+            if (current != fromDatabase)
+            {
+                Store();
+            }
+        }
+
+        if (current is not null && (kept.Count == 0 || kept[0].Sequence < sequence))
+        {
+            RestoreRevisionFile(current);
+        }
+
+        database.Close();
+        return new StoreContent(Snapshot, workloads);
+    }
+
+    /// <summary>Puts a revision in force; see <see cref="NodeStore.AcceptDesiredAsync"/>.</summary>
+    public DesiredSnapshot Accept(ulong revision, ReadOnlyMemory<byte> bytes, NodeDocument document)
+    {
+        var accepted = new AcceptedRevision(sequence + 1, revision, bytes);
+        try
+        {
+            (revisions ?? throw new IOException("The state directory could not be opened at start.")).Write(accepted);
+        }
+        catch (IOException e)
+        {
+            health.SetFull(e.IsDiskFull());
+            throw;
+        }
+
+        sequence = accepted.Sequence;
+        current = new Desired(accepted.Identity, document);
+        Store();
+        return Snapshot;
+    }
+
+    /// <summary>Stores what was seen of a workload, or forgets it.</summary>
+    public void WriteObserved(string name, byte[]? json)
+    {
+        if (json is null)
+        {
+            observed.Remove(name);
+        }
+        else
+        {
+            observed[name] = json;
+        }
+
+        Write([new StateRecord(new RecordKey(StateDatabase.Observed, name), json)]);
+    }
+
+    /// <summary>Closes the database until the next write.</summary>
+    public void Close() => database.Close();
+
+    public void Dispose()
+    {
+        database.Dispose();
+        key?.Dispose();
+    }
+
+    private List<ObservedWorkload> ReadObserved(IReadOnlyList<StateRecord> content, List<string> faults)
+    {
+        List<ObservedWorkload> workloads = [];
+        foreach (var record in content.Where(record => record.Key.Collection == StateDatabase.Observed))
+        {
+            try
+            {
+                workloads.Add(JsonSerializer.Deserialize(record.Data, DesiredStateJson.Default.ObservedWorkload)!);
+                observed[record.Key.Id] = record.Data!;
+            }
+            catch (JsonException)
+            {
+                faults.Add($"what was seen of {record.Key.Id}");
+            }
+        }
+
+        return workloads;
+    }
+
+    // Writes what differs between the database and the revision in force.
+    private void Store()
+    {
+        var items = DesiredRecords.ItemsOf(current!.Document);
+        var changed = items.Where(item => !stored.TryGetValue(item.Key, out var hash) || hash != item.Hash).Select(item => records!.Seal(item));
+        var gone = stored.Keys.Except(items.Select(item => item.Key)).Select(gone => new StateRecord(gone, null));
+        if (Write([.. changed, .. gone, DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items)]))
+        {
+            Remember(current.Document);
+        }
+    }
+
+    private bool Write(IReadOnlyList<StateRecord> changes)
+    {
+        if (isBehind)
+        {
+            return Rebuild();
+        }
+
+        try
+        {
+            database.Write(changes);
+            health.SetFull(false);
+            return true;
+        }
+        catch (StateWriteException e) when (e.IsDiskFull)
+        {
+            LogWriteFailed(e);
+            health.SetFull(true);
+            isBehind = true;
+            return false;
+        }
+        catch (StateWriteException e)
+        {
+            LogWriteFailed(e);
+            Replace($"could not be written ({e.InnerException!.Message})");
+            return !isBehind;
+        }
+    }
+
+    // A new database file, from what is held in memory.
+    private void Replace(string fault)
+    {
+        database.Close();
+        var loss = current is { } desired ? $"rebuilt with revision {desired.Accepted.Revision}" : "no desired revision is left; the hub will send it again";
+        quarantine.Take(database.Path, $"{fault}; {loss}");
+        DeleteJournal();
+        isBehind = true;
+        Rebuild();
+    }
+
+    private bool Rebuild()
+    {
+        try
+        {
+            database.Close();
+            File.Delete(database.Path);
+            DeleteJournal();
+            stored.Clear();
+            List<StateRecord> all = [.. observed.Select(pair => new StateRecord(new RecordKey(StateDatabase.Observed, pair.Key), pair.Value))];
+            if (current is not null)
+            {
+                var items = DesiredRecords.ItemsOf(current.Document);
+                all.AddRange(items.Select(records!.Seal));
+                all.Add(DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items));
+            }
+
+            database.Write(all);
+            Remember(current?.Document);
+            isBehind = false;
+            health.SetFull(false);
+            return true;
+        }
+        catch (Exception e) when (e is StateWriteException or IOException or UnauthorizedAccessException)
+        {
+            LogWriteFailed(e);
+            health.SetFull(e is StateWriteException { IsDiskFull: true } || (e is IOException io && io.IsDiskFull()));
+            return false;
+        }
+    }
+
+    private void Remember(NodeDocument? document)
+    {
+        stored.Clear();
+        foreach (var item in document is null ? [] : DesiredRecords.ItemsOf(document))
+        {
+            stored[item.Key] = item.Hash;
+        }
+    }
+
+    private void RestoreRevisionFile(Desired desired)
+    {
+        var bytes = desired.Document.ToBytes();
+        var restored = new AcceptedRevision(desired.Accepted.Sequence, desired.Accepted.Revision, bytes);
+        if (!restored.Digest.AsSpan().SequenceEqual(desired.Accepted.Digest))
+        {
+            // Written by another version of the agent: the database alone holds it until the next revision.
+            return;
+        }
+
+        try
+        {
+            revisions!.Write(restored);
+        }
+        catch (IOException e)
+        {
+            LogWriteFailed(e);
+        }
+    }
+
+    private void DeleteJournal() => File.Delete(database.LogPath);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "State could not be written; it is held in memory until it can be")]
+    private partial void LogWriteFailed(Exception e);
+
+    private sealed record Desired(RevisionIdentity Accepted, NodeDocument Document);
+}

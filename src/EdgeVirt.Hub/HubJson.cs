@@ -1,0 +1,10 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace EdgeVirt.Hub;
+
+/// <summary>JSON that only the hub itself writes and reads.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(Dictionary<string, string>))]
+[JsonSerializable(typeof(HubEndpoints.File))]
+internal sealed partial class HubJson : JsonSerializerContext;

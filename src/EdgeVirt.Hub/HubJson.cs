@@ -6,5 +6,6 @@ namespace EdgeVirt.Hub;
 /// <summary>JSON that only the hub itself writes and reads.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Dictionary<string, string>))]
+[JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(HubEndpoints.File))]
 internal sealed partial class HubJson : JsonSerializerContext;

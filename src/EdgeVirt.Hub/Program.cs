@@ -1,6 +1,7 @@
 using System.Reflection;
 using EdgeVirt.Hub.Audit;
 using EdgeVirt.Hub.Resources;
+using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Storage;
 
 namespace EdgeVirt.Hub;
@@ -51,7 +52,8 @@ internal static class Program
             .AddSingleton<HubEndpoints>()
             .AddStorage(options)
             .AddAudit()
-            .AddResources();
+            .AddResources()
+            .AddScheduling();
 
         var app = builder.Build();
         return app;

@@ -1,0 +1,39 @@
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Manifests;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Hub.Scheduling;
+
+/// <summary>What placement needs to know of a node.</summary>
+internal sealed record FleetNode(string Name, IReadOnlyDictionary<string, string>? Labels, bool Unschedulable, bool Online)
+{
+    public static FleetNode Of(Resource node) => new(
+        node.Metadata.Name, node.Metadata.Labels, node.SpecOf<NodeSpec>().Unschedulable, IsOnline(node));
+
+    /// <summary>Presence is the Ready condition that the hub keeps in the node's status.</summary>
+    private static bool IsOnline(Resource node) =>
+        node.Status is { } status &&
+        System.Text.Json.JsonSerializer.Deserialize(status, ContractsJson.Default.NodeStatus)?.Conditions
+            .Any(condition => condition is { Type: ConditionTypes.Ready, Status: ConditionStatus.True }) == true;
+}
+
+/// <summary>What placement and rendering need to know of a workload.</summary>
+internal sealed record FleetWorkload(string Name, string Uid, long Generation, WorkloadSpec Spec)
+{
+    /// <summary>Names of the Secrets that the template refers to.</summary>
+    public IReadOnlySet<string> Secrets { get; } = Named(Spec.Template, env => env.SecretKeyRef?.Name, volume => volume.Secret?.SecretName);
+
+    /// <summary>Names of the Configs that the template refers to.</summary>
+    public IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name);
+
+    public static FleetWorkload Of(Resource workload) => new(
+        workload.Metadata.Name, workload.Metadata.Uid ?? "", workload.Metadata.Generation ?? 0, workload.SpecOf<WorkloadSpec>());
+
+    private static SortedSet<string> Named(PodSpec pod, Func<EnvVarSource, string?> inEnv, Func<VolumeSpec, string?> inVolume) => new(
+        pod.Containers
+            .SelectMany(container => container.Env ?? [])
+            .Select(env => env.ValueFrom is { } source ? inEnv(source) : null)
+            .Concat((pod.Volumes ?? []).Select(inVolume))
+            .OfType<string>(),
+        StringComparer.Ordinal);
+}

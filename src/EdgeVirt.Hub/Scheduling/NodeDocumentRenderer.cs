@@ -1,0 +1,47 @@
+using EdgeVirt.Contracts;
+
+namespace EdgeVirt.Hub.Scheduling;
+
+/// <summary>Puts a node's document together. Pure: equal content gives equal bytes, whatever the order of what comes in.</summary>
+internal static class NodeDocumentRenderer
+{
+    /// <param name="node">The node's name.</param>
+    /// <param name="placed">The workloads placed on it.</param>
+    /// <param name="configs">Data of the Configs that there are; one that is missing is left out, and the node says so.</param>
+    /// <param name="secrets">Data of the Secrets that there are, likewise.</param>
+    public static NodeDocument Render(
+        string node,
+        IEnumerable<FleetWorkload> placed,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> configs,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, byte[]>> secrets)
+    {
+        var workloads = placed.OrderBy(workload => workload.Name, StringComparer.Ordinal).ToList();
+        return new NodeDocument
+        {
+            Node = node,
+            Workloads =
+            [
+                .. workloads.Select(workload => new DesiredWorkload
+                {
+                    Name = workload.Name,
+                    Uid = workload.Uid,
+                    Generation = workload.Generation,
+                    Template = workload.Spec.Template,
+                }),
+            ],
+            Configs = [.. Referenced(workloads, workload => workload.Configs, configs).Select(entry => new DesiredConfig { Name = entry.Name, Data = entry.Data })],
+            Secrets = [.. Referenced(workloads, workload => workload.Secrets, secrets).Select(entry => new DesiredSecret { Name = entry.Name, Data = entry.Data })],
+        };
+    }
+
+    private static IEnumerable<(string Name, SortedDictionary<string, T> Data)> Referenced<T>(
+        List<FleetWorkload> workloads,
+        Func<FleetWorkload, IReadOnlySet<string>> references,
+        IReadOnlyDictionary<string, IReadOnlyDictionary<string, T>> all) =>
+        workloads
+            .SelectMany(references)
+            .Distinct()
+            .Where(all.ContainsKey)
+            .Order(StringComparer.Ordinal)
+            .Select(name => (name, new SortedDictionary<string, T>(all[name].ToDictionary(), StringComparer.Ordinal)));
+}

@@ -1,0 +1,126 @@
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Hub.Scheduling;
+
+/// <summary>What is known about a workload across the fleet.</summary>
+/// <param name="Workload">The resource.</param>
+/// <param name="Placed">Nodes whose document holds it.</param>
+/// <param name="Reports">What nodes say, by node.</param>
+/// <param name="MissingReferences">Secrets and Configs that it names and that do not exist, e.g. <c>Secret 'x'</c>.</param>
+/// <param name="MatchingNodes">How many nodes the selector matches, whether they take workloads or not.</param>
+internal sealed record WorkloadFacts(
+    FleetWorkload Workload,
+    IReadOnlyList<string> Placed,
+    IReadOnlyDictionary<string, InstanceReport> Reports,
+    IReadOnlyList<string> MissingReferences,
+    int MatchingNodes);
+
+/// <summary>One status of many reports. Pure.</summary>
+internal static class WorkloadStatuses
+{
+    public static WorkloadStatus Of(WorkloadFacts facts, Func<string, bool> isOnline, WorkloadStatus? previous, DateTimeOffset now)
+    {
+        var reports = facts.Reports
+            .Where(entry => entry.Value.Uid == facts.Workload.Uid && entry.Value.Status is not null)
+            .ToDictionary(entry => entry.Key, entry => entry.Value.Status!);
+        var before = (previous?.Instances ?? []).ToDictionary(instance => instance.Node);
+
+        // A node that still stops what it no longer is to run is shown too.
+        var instances = facts.Placed.Union(reports.Keys)
+            .Order(StringComparer.Ordinal)
+            .Select(node => Instance(node, reports.GetValueOrDefault(node), isOnline(node), before.GetValueOrDefault(node), now))
+            .ToList();
+        var placed = facts.Placed.ToHashSet();
+        var wanted = instances.Where(instance => placed.Contains(instance.Node)).ToList();
+        var ready = wanted.Count(instance => IsReady(instance, facts.Workload.Generation));
+        var overall = Dated(Overall(facts, wanted, ready), previous?.Conditions, now);
+        return new WorkloadStatus
+        {
+            DesiredInstances = facts.Placed.Count,
+            ReadyInstances = ready,
+            Instances = instances,
+            Conditions = Limits(wanted) is { } limits ? [overall, Dated(limits, previous?.Conditions, now)] : [overall],
+        };
+    }
+
+    private static WorkloadInstanceStatus Instance(
+        string node, WorkloadInstanceStatus? reported, bool online, WorkloadInstanceStatus? before, DateTimeOffset now)
+    {
+        if (online && reported is not null)
+        {
+            return reported;
+        }
+
+        var condition = Dated(
+            online
+                ? Ready(ConditionStatus.False, ReadyReasons.Pending, "The node has not reported on it yet.")
+                : Ready(ConditionStatus.Unknown, ReadyReasons.NodeOffline, "The node is out of reach; it keeps running what it last accepted."),
+            before?.Conditions,
+            now);
+        return reported is null
+            ? new WorkloadInstanceStatus { Node = node, Conditions = [condition] }
+            : reported with { Conditions = [condition, .. reported.Conditions.Where(other => other.Type != ConditionTypes.Ready)] };
+    }
+
+    private static Condition Overall(WorkloadFacts facts, List<WorkloadInstanceStatus> wanted, int ready)
+    {
+        var replicas = facts.Workload.Spec.Placement?.Replicas;
+        if (facts.MissingReferences.Count > 0)
+        {
+            return Ready(
+                ConditionStatus.False, ReadyReasons.ReferenceMissing, $"Does not exist: {string.Join(", ", facts.MissingReferences)}. Apply it, or take it out of the workload.");
+        }
+
+        if (wanted.Count < (replicas ?? 1))
+        {
+            return Ready(ConditionStatus.False, ReadyReasons.NoMatchingNode, facts.MatchingNodes == 0
+                ? "No node carries the labels of spec.placement.nodeSelector."
+                : $"Placed on {wanted.Count} of {replicas ?? 1}: {facts.MatchingNodes} nodes match, and the others are unschedulable.");
+        }
+
+        if (ready == wanted.Count)
+        {
+            var completed = wanted.Count > 0 && wanted.All(instance => ReadyOf(instance)?.Reason == ReadyReasons.Completed);
+            return Ready(ConditionStatus.True, completed ? ReadyReasons.Completed : ReadyReasons.Ready, $"{ready} of {wanted.Count} instances are ready.");
+        }
+
+        var generation = facts.Workload.Generation;
+        var first = wanted.First(instance => !IsReady(instance, generation));
+        var condition = ReadyOf(first);
+        var count = $"{ready} of {wanted.Count} instances are ready";
+        return condition is null or { Status: ConditionStatus.True }
+            ? Ready(ConditionStatus.False, ReadyReasons.Pending, $"{count}; {first.Node} has not acted on generation {generation} yet.")
+            : Ready(ConditionStatus.False, condition.Reason, $"{count}; {first.Node}: {condition.Message ?? condition.Reason}");
+    }
+
+    private static Condition? Limits(List<WorkloadInstanceStatus> wanted)
+    {
+        var reported = wanted
+            .Select(instance => (instance.Node, Condition: instance.Conditions.FirstOrDefault(condition => condition.Type == ConditionTypes.LimitsEnforced)))
+            .Where(entry => entry.Condition is not null)
+            .ToList();
+        if (reported.Count == 0)
+        {
+            return null;
+        }
+
+        var broken = reported.FirstOrDefault(entry => entry.Condition!.Status != ConditionStatus.True);
+        var condition = broken.Condition ?? reported[0].Condition!;
+        return condition with { Message = broken.Condition is null ? null : $"{broken.Node}: {condition.Message}", LastTransitionTime = null };
+    }
+
+    private static bool IsReady(WorkloadInstanceStatus instance, long generation) =>
+        instance.ObservedGeneration == generation && ReadyOf(instance)?.Status == ConditionStatus.True;
+
+    private static Condition? ReadyOf(WorkloadInstanceStatus instance) =>
+        instance.Conditions.FirstOrDefault(condition => condition.Type == ConditionTypes.Ready);
+
+    private static Condition Ready(ConditionStatus status, string reason, string message) =>
+        new() { Type = ConditionTypes.Ready, Status = status, Reason = reason, Message = message };
+
+    private static Condition Dated(Condition condition, IReadOnlyList<Condition>? before, DateTimeOffset now)
+    {
+        var same = before?.FirstOrDefault(other => other.Type == condition.Type && other.Status == condition.Status);
+        return condition with { LastTransitionTime = same?.LastTransitionTime ?? now };
+    }
+}

@@ -1,0 +1,73 @@
+using EdgeVirt.Cli.HubClient;
+using EdgeVirt.Cli.Output;
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Api;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Cli.Commands;
+
+/// <summary>Waits until workloads are Ready at the generation that was applied.</summary>
+internal sealed class ReadyWait(Invocation invocation, HubApi hub)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    private readonly TimeProvider time = invocation.Terminal.Time;
+    private string state = "";
+
+    public async Task UntilReadyAsync(IReadOnlyList<AppliedResource> workloads, CancellationToken ct)
+    {
+        var limit = invocation.GivenTimeout ?? Patience;
+        var began = time.GetTimestamp();
+        foreach (var workload in workloads)
+        {
+            await invocation.Progress.WhileAsync(() => $"waiting for {state}", async stop =>
+            {
+                while (!await IsReadyAsync(workload, stop))
+                {
+                    if (time.GetElapsedTime(began) >= limit)
+                    {
+                        throw new CliException(
+                            ExitCodes.Timeout,
+                            $"not Ready after {Durations.Format(limit)}: {state}.",
+                            $"'edgevirt describe workload {workload.Name}' tells more; a longer --timeout waits longer.");
+                    }
+
+                    await Task.Delay(Interval, time, stop);
+                }
+
+                return true;
+            }, ct);
+            if (!invocation.Quiet)
+            {
+                invocation.Say($"{workload.Kind}/{workload.Name} is Ready after {Durations.Format(time.GetElapsedTime(began))}");
+            }
+        }
+    }
+
+    private async Task<bool> IsReadyAsync(AppliedResource applied, CancellationToken ct)
+    {
+        var workload = await hub.GetAsync(HubPaths.Of(ResourceKind.Workload, applied.Name), ContractsJson.Default.Resource, ct);
+        var status = KindTables.StatusOf(workload);
+        var ready = status?.Conditions.FirstOrDefault(one => one.Type == ConditionTypes.Ready);
+        state = $"{applied.Name}: {status?.ReadyInstances ?? 0}/{status?.DesiredInstances ?? 0} nodes, {ready?.Reason ?? ReadyReasons.Pending}";
+        var instances = status?.Instances ?? [];
+
+        // A status of an earlier generation says nothing about what was applied now.
+        var current = instances.Where(instance => instance.ObservedGeneration >= applied.Generation).ToList();
+        var refused = current.SelectMany(instance => instance.Conditions.Select(condition => (instance.Node, condition)))
+            .FirstOrDefault(one => one.condition is { Type: ConditionTypes.Ready, Reason: ReadyReasons.ImageRefused });
+        if (refused.condition is not null)
+        {
+            throw new CliException(
+                ExitCodes.Failure,
+                $"{applied.Name} will not become Ready: node {refused.Node} refused the image: {refused.condition.Message}",
+                "Correct the image and apply again.");
+        }
+
+        return status is { DesiredInstances: > 0 } && status.ReadyInstances >= status.DesiredInstances &&
+            current.Count(instance => instance.Conditions.Any(IsDone)) >= status.DesiredInstances;
+    }
+
+    private static bool IsDone(Condition condition) =>
+        condition.Type == ConditionTypes.Ready && (condition.Status == ConditionStatus.True || condition.Reason == ReadyReasons.Completed);
+}

@@ -1,0 +1,42 @@
+namespace EdgeVirt.Cli;
+
+/// <summary>What the process ends with: the whole table, for scripts to rely on.</summary>
+internal static class ExitCodes
+{
+    public const int Ok = 0;
+    public const int Failure = 1;
+    public const int Usage = 2;
+    public const int NotFound = 3;
+    public const int Invalid = 4;
+    public const int Unauthorized = 5;
+    public const int Conflict = 6;
+    public const int Unreachable = 7;
+    public const int Timeout = 8;
+    public const int Interrupted = 130;
+
+    /// <summary>Code and meaning, as <c>--help</c> prints them.</summary>
+    public static IReadOnlyList<(int Code, string Meaning)> Table { get; } =
+    [
+        (Ok, "done"),
+        (Failure, "failed for another reason than those below"),
+        (Usage, "the command line is wrong"),
+        (NotFound, "no such resource, file, container"),
+        (Invalid, "a manifest or value was refused"),
+        (Unauthorized, "no valid token, or the token may not do this"),
+        (Conflict, "the name is taken, or somebody else was faster"),
+        (Unreachable, "hub, node or agent out of reach, or not the one that was pinned"),
+        (Timeout, "not done within --timeout"),
+        (Interrupted, "interrupted by Ctrl-C"),
+    ];
+
+    /// <summary>For the one word that every error of the hub carries.</summary>
+    public static int OfApiCode(string code) => code switch
+    {
+        "Invalid" => Invalid,
+        "NotFound" => NotFound,
+        "Conflict" => Conflict,
+        "Unauthorized" or "Forbidden" => Unauthorized,
+        "Unavailable" => Unreachable,
+        _ => Failure,
+    };
+}

@@ -1,0 +1,111 @@
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using EdgeVirt.Contracts.Protos;
+
+namespace EdgeVirt.Cli.Local;
+
+/// <summary>The agent on this machine, over its control socket: one channel per connection.</summary>
+internal sealed class ControlSocket : IDisposable
+{
+    public const string DefaultPath = "/run/edgevirt/control.sock";
+
+    private const uint Channel = 1;
+    private const uint InitialWindow = 1 << 20;
+    private readonly NetworkStream stream;
+    private readonly FrameStream frames;
+
+    private ControlSocket(Socket socket)
+    {
+        stream = new NetworkStream(socket, ownsSocket: true);
+        frames = new FrameStream(stream);
+    }
+
+    public static async Task<ControlSocket> ConnectAsync(string path, CancellationToken ct)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
+            return new ControlSocket(socket);
+        }
+        catch (SocketException fault)
+        {
+            socket.Dispose();
+            var refused = fault.SocketErrorCode == SocketError.AccessDenied;
+            throw new CliException(
+                refused ? ExitCodes.Unauthorized : ExitCodes.Unreachable,
+                $"cannot reach the agent at {path}: {(refused ? "permission denied" : File.Exists(path) ? "nobody listens" : "there is no such socket")}.",
+                refused ? "Run it as root." : "Is the agent running on this machine? If its --run-dir is another, give --socket PATH.");
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            socket.Dispose();
+            throw new CliException(ExitCodes.Usage, $"'{path}' is too long for a socket's path.", "Sockets take about 100 characters; give another --socket.");
+        }
+    }
+
+    /// <summary>Opens the channel and gives its data until the agent closes it.</summary>
+    /// <exception cref="CliException">The agent closed for another reason than being done.</exception>
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> OpenAsync(OpenChannel open, [EnumeratorCancellation] CancellationToken ct)
+    {
+        open.Window = InitialWindow;
+        await SendAsync(new TunnelFrame { Channel = Channel, Open = open }, ct);
+        while (true)
+        {
+            var frame = await NextAsync(ct);
+            switch (frame.KindCase)
+            {
+                case TunnelFrame.KindOneofCase.Data:
+                    yield return frame.Data.Memory;
+                    await SendAsync(new TunnelFrame { Channel = Channel, Window = (uint)frame.Data.Length }, ct);
+                    break;
+                case TunnelFrame.KindOneofCase.Close when frame.Close.Reason == CloseReason.Done:
+                    yield break;
+                case TunnelFrame.KindOneofCase.Close:
+                    throw Refused(frame.Close);
+                default:
+                    break;
+            }
+        }
+    }
+
+    public void Dispose() => stream.Dispose();
+
+    private async Task<TunnelFrame> NextAsync(CancellationToken ct)
+    {
+        try
+        {
+            return await frames.ReadAsync(ct) ?? throw Broken("it hung up");
+        }
+        catch (Exception fault) when (fault is IOException or InvalidDataException)
+        {
+            throw Broken(fault.Message);
+        }
+    }
+
+    private async Task SendAsync(TunnelFrame frame, CancellationToken ct)
+    {
+        try
+        {
+            await frames.WriteAsync(frame, ct);
+        }
+        catch (IOException)
+        {
+            // The agent may have closed already; what it had to say is still to be read.
+        }
+    }
+
+    private static CliException Broken(string why) => new(
+        ExitCodes.Unreachable, $"the agent broke off: {why}.", "It may be starting again; try once more, and look at its log.");
+
+    private static CliException Refused(CloseChannel close)
+    {
+        var code = close.Reason switch
+        {
+            CloseReason.NotFound => ExitCodes.NotFound,
+            CloseReason.Invalid => ExitCodes.Invalid,
+            _ => ExitCodes.Failure,
+        };
+        return new CliException(code, close.Message.Length > 0 ? close.Message : $"the agent refused ({close.Reason}).");
+    }
+}

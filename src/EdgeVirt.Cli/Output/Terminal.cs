@@ -1,0 +1,96 @@
+using System.IO.Pipes;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace EdgeVirt.Cli.Output;
+
+/// <summary>All that a command sees of the process around it, so that tests can be that process.</summary>
+internal sealed class Terminal
+{
+    public required TextReader In { get; init; }
+
+    public required TextWriter Out { get; init; }
+
+    public required TextWriter Error { get; init; }
+
+    public bool InIsTerminal { get; init; }
+
+    public bool OutIsTerminal { get; init; }
+
+    public bool ErrorIsTerminal { get; init; }
+
+    /// <summary>Columns of the terminal; without one nothing is cut or wrapped.</summary>
+    public int Width { get; init; } = 10_000;
+
+    /// <summary>Environment variables; empty counts as absent.</summary>
+    public required Func<string, string?> Variable { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    /// <summary>Whether colours are wanted (https://no-color.org).</summary>
+    public bool Colours => OutIsTerminal && Variable("NO_COLOR") is null && Variable("TERM") is not "dumb";
+
+    public DateTimeOffset Now => Time.GetUtcNow();
+
+    public static Terminal OfProcess() => new()
+    {
+        In = Console.In,
+        Out = new StreamWriter(OpenOutput(), new UTF8Encoding(false), 8192) { AutoFlush = false },
+        Error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 256) { AutoFlush = true },
+        InIsTerminal = !Console.IsInputRedirected,
+        OutIsTerminal = !Console.IsOutputRedirected,
+        ErrorIsTerminal = !Console.IsErrorRedirected,
+        Width = Console.IsOutputRedirected ? 10_000 : Math.Max(40, Console.WindowWidth),
+        Variable = name => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null,
+        Time = TimeProvider.System,
+    };
+
+    /// <summary>An error and what to do next, on standard error.</summary>
+    public void Fail(string message, string? hint)
+    {
+        Flush();
+        var mark = ErrorIsTerminal && Variable("NO_COLOR") is null ? "\e[31merror:\e[0m" : "error:";
+        Error.WriteLine($"{mark} {Plain.Line(message)}");
+        if (hint is not null)
+        {
+            Error.WriteLine(Plain.Line(hint));
+        }
+
+        Error.Flush();
+    }
+
+    /// <summary>Hands over what was written; a reader that has gone away is no matter any more.</summary>
+    public void Flush()
+    {
+        try
+        {
+            Out.Flush();
+            Error.Flush();
+        }
+        catch (IOException)
+        {
+            return;
+        }
+    }
+
+    /// <summary>The console's own stream swallows a broken pipe, so that "logs -f | head" would never end.</summary>
+    private static Stream OpenOutput()
+    {
+        if (Console.IsOutputRedirected)
+        {
+            try
+            {
+                return new PipeOutput(new AnonymousPipeClientStream(PipeDirection.Out, new SafePipeHandle(1, ownsHandle: false)));
+            }
+            catch (Exception fault) when (fault is IOException or NotSupportedException or ArgumentException)
+            {
+                // A file or device: the console's stream serves it.
+            }
+        }
+
+        return Console.OpenStandardOutput();
+    }
+}
+
+/// <summary>Nobody reads standard output any more.</summary>
+internal sealed class BrokenOutputException(IOException cause) : IOException(cause.Message, cause);

@@ -1,0 +1,91 @@
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Cli.Output;
+
+/// <summary>A workload for people: what is wanted, and what each node makes of it.</summary>
+internal static class WorkloadDescription
+{
+    public static void Write(Description to, WorkloadSpec spec, WorkloadStatus? status)
+    {
+        var placement = spec.Placement;
+        to.Field("Placement", (placement?.Replicas is { } replicas ? $"{replicas} nodes" : "every node") +
+            (placement?.NodeSelector is { Count: > 0 } selector ? $" with {string.Join(", ", selector.Select(one => $"{one.Key}={one.Value}"))}" : ""));
+        to.Field("Restart", spec.Template.RestartPolicy.ToString());
+        to.Field("Network", spec.Template.HostNetwork ? "the node's own" : null);
+        to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
+        foreach (var container in spec.Template.Containers)
+        {
+            to.Section($"Container {container.Name}");
+            WriteContainer(to, container);
+        }
+
+        if (status?.Conditions.Count > 0)
+        {
+            to.Section("Conditions");
+            to.Conditions(status.Conditions);
+        }
+
+        foreach (var instance in status?.Instances ?? [])
+        {
+            to.Section($"On node {instance.Node}");
+            to.Field("Address", instance.Address, 2);
+            to.Field("Generation", $"{instance.ObservedGeneration}", 2);
+            to.Conditions(instance.Conditions);
+            WriteInstance(to, instance);
+        }
+    }
+
+    private static void WriteContainer(Description to, ContainerSpec container)
+    {
+        to.Field("Image", container.Image, 2);
+        to.Field("Command", container.Command is null ? null : string.Join(' ', container.Command), 2);
+        to.Field("Args", container.Args is null ? null : string.Join(' ', container.Args), 2);
+        to.Field("Ports", container.Ports is null ? null : string.Join(", ", container.Ports.Select(PortText)), 2);
+        to.Field("Environment", container.Env is null ? null : string.Join(", ", container.Env.Select(VariableText)), 2);
+        to.Field("Mounts", container.VolumeMounts is null ? null : string.Join(", ", container.VolumeMounts.Select(one => $"{one.Name} on {one.MountPath}")), 2);
+        if (container.Resources?.Limits is { } limits)
+        {
+            string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null];
+            to.Field("Limits", string.Join(", ", parts.Where(part => part is not null)), 2);
+        }
+    }
+
+    private static void WriteInstance(Description to, WorkloadInstanceStatus instance)
+    {
+        var table = new TableView("CONTAINER", "STATE", "RESTARTS", "STARTED", "LAST EXIT");
+        foreach (var container in instance.Containers)
+        {
+            var state = container.State switch
+            {
+                ContainerState.Running => Tone.Good,
+                ContainerState.Terminated => Tone.Normal,
+                _ => Tone.Warning,
+            };
+            table.Add(
+                container.Name,
+                new Cell(container.State.ToString(), state),
+                $"{container.RestartCount}",
+                container.StartedAt is { } started ? Durations.Absolute(started) : "-",
+                container.LastExit is { } exit ? ExitText(exit) : "-");
+        }
+
+        to.Table(table);
+        foreach (var container in instance.Containers)
+        {
+            to.Field("Image digest", container.ImageDigest is { } digest ? $"{container.Name} {digest}" : null, 2);
+        }
+    }
+
+    private static string ExitText(ContainerExit exit) =>
+        $"{exit.Reason}, {(exit.Signal is null ? $"code {exit.Code}" : $"{exit.Signal} (code {exit.Code})")}" +
+        (exit.FinishedAt is { } at ? $", {Durations.Absolute(at)}" : "") +
+        (exit.Message is { Length: > 0 } message ? $": {message}" : "");
+
+    private static string PortText(ContainerPort port) =>
+        (port.Name is null ? "" : $"{port.Name} ") + $"{port.Port}/{port.Protocol}" + (port.HostPort is { } published ? $" as {published} on the node" : "");
+
+    private static string VariableText(EnvVar variable) =>
+        variable.ValueFrom?.SecretKeyRef is { } secret ? $"{variable.Name} from Secret {secret.Name}/{secret.Key}"
+        : variable.ValueFrom?.ConfigKeyRef is { } config ? $"{variable.Name} from Config {config.Name}/{config.Key}"
+        : $"{variable.Name}={variable.Value}";
+}

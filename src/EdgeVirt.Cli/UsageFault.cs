@@ -1,0 +1,50 @@
+using System.CommandLine;
+using EdgeVirt.Cli.Output;
+
+namespace EdgeVirt.Cli;
+
+/// <summary>Says what is wrong with a command line, and what may have been meant.</summary>
+internal static class UsageFault
+{
+    public static int Report(ParseResult parse, Terminal terminal)
+    {
+        var command = parse.CommandResult.Command;
+        var path = PathOf(command);
+        if (parse.Tokens.Count == 0 || (command.Subcommands.Count > 0 && parse.UnmatchedTokens.Count == 0))
+        {
+            // A verb alone, as in "edgevirt node": what could follow is the answer.
+            command.Parse(["--help"]).Invoke(new InvocationConfiguration { Output = terminal.Error, Error = terminal.Error });
+            return ExitCodes.Usage;
+        }
+
+        if (parse.UnmatchedTokens is [var word, ..])
+        {
+            var candidates = word.StartsWith('-') ? OptionsOf(command) : command.Subcommands.Where(sub => !sub.Hidden).Select(sub => sub.Name);
+            var near = Suggestion.Near(word, candidates);
+            var what = word.StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
+            terminal.Fail(
+                $"'{path}' knows no {what} '{word}'.",
+                near is null ? $"See '{path} --help'." : $"Did you mean '{near}'? See '{path} --help'.");
+        }
+        else
+        {
+            terminal.Fail(parse.Errors[0].Message, $"See '{path} --help'.");
+        }
+
+        return ExitCodes.Usage;
+    }
+
+    public static string PathOf(Command command)
+    {
+        var parent = command.Parents.OfType<Command>().FirstOrDefault();
+        return parent is null ? "edgevirt" : $"{PathOf(parent)} {command.Name}";
+    }
+
+    /// <summary>Options of a command and of those above it.</summary>
+    public static IEnumerable<string> OptionsOf(Command command)
+    {
+        var own = command.Options.Where(option => !option.Hidden).Select(option => option.Name);
+        var parent = command.Parents.OfType<Command>().FirstOrDefault();
+        return parent is null ? own : own.Concat(OptionsOf(parent)).Distinct();
+    }
+}

@@ -1,1 +1,22 @@
+using EdgeVirt.Benchmarks;
+
+// The benches, by the name that ./dev bench takes. Each measures, prints what it saw, and closes with one line of figures.
+(string Name, string What, Func<Task<BenchResult>> Run)[] benches =
+[
+    ("agent-footprint", "memory, size and start of the published agent with ten containers", AgentFootprint.RunAsync),
+];
+
+var wanted = args is [var name] ? benches.FirstOrDefault(bench => bench.Name == name) : default;
+if (wanted.Run is null)
+{
+    Console.Error.WriteLine("usage: ./dev bench NAME, where NAME is one of");
+    foreach (var bench in benches)
+    {
+        Console.Error.WriteLine($"  {bench.Name,-18} {bench.What}");
+    }
+
+    return 2;
+}
+
+(await wanted.Run()).Publish();
 return 0;

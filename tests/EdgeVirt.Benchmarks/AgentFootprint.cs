@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using System.Globalization;
+using EdgeVirt.Testing;
+
+namespace EdgeVirt.Benchmarks;
+
+/// <summary>
+/// Memory of the published agent, connected to a hub and running ten containers: PSS of smaps_rollup after a minute of
+/// ordinary life, alone and with the monitors of its containers; size of its binary; and how soon after its start it is
+/// ready, as median of five starts beside the running containers.
+/// </summary>
+internal static class AgentFootprint
+{
+    private const int Containers = 10;
+    private const int Starts = 5;
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(60);
+
+    public static async Task<BenchResult> RunAsync()
+    {
+        await using var fleet = await Fleet.StartAsync();
+        for (var i = 0; i < Containers; i++)
+        {
+            await fleet.Hub.Api.ApplyAsync(SampleManifests.Sleeper($"bench-{i}"));
+        }
+
+        for (var i = 0; i < Containers; i++)
+        {
+            await fleet.Hub.Api.WaitForWorkloadAsync($"bench-{i}", 1, TimeSpan.FromSeconds(120));
+        }
+
+        Console.WriteLine($"{Containers} containers run; watching the agent for {Settling.TotalSeconds:F0} s");
+        await Task.Delay(Settling);
+        var agent = Pss(fleet.Node.ProcessId);
+        var monitors = Monitors(fleet.Node.DataDirectory).Sum(Pss);
+        List<double> ready = [];
+        for (var i = 0; i < Starts; i++)
+        {
+            await fleet.Node.KillAsync();
+            var clock = Stopwatch.GetTimestamp();
+            await fleet.Node.StartAsync();
+            ready.Add(Stopwatch.GetElapsedTime(clock).TotalMilliseconds);
+        }
+
+        await fleet.WaitForNodeAsync(fleet.Node.Name);
+        return new BenchResult(
+            "agent-footprint",
+            ("agent_pss_mb", agent / 1e6),
+            ("sum_pss_mb", (agent + monitors) / 1e6),
+            ("binary_mb", new FileInfo(PublishedBinaries.Agent).Length / 1e6),
+            ("ready_ms", ready.Order().ElementAt(Starts / 2)),
+            ("ready_own_ms", double.Parse(fleet.Node.ReadyMark, CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>Proportional set size of a process, bytes.</summary>
+    private static long Pss(int process)
+    {
+        var line = File.ReadLines($"/proc/{process}/smaps_rollup").First(candidate => candidate.StartsWith("Pss:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+    }
+
+    private static IEnumerable<int> Monitors(string dataDirectory)
+    {
+        foreach (var process in Process.GetProcessesByName("conmon"))
+        {
+            using (process)
+            {
+                if (File.ReadAllText($"/proc/{process.Id}/cmdline").Contains(dataDirectory, StringComparison.Ordinal))
+                {
+                    yield return process.Id;
+                }
+            }
+        }
+    }
+}

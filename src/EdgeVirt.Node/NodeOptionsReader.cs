@@ -72,7 +72,7 @@ internal static class NodeOptionsReader
         path ??= DefaultFile;
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), NodeOptionsJson.Default.NodeOptions) ?? new NodeOptions();
+            return (JsonSerializer.Deserialize(File.ReadAllBytes(path), NodeOptionsJson.Default.NodeOptionsFile) ?? new NodeOptionsFile()).Over(new NodeOptions());
         }
         catch (JsonException e)
         {
@@ -95,11 +95,49 @@ internal static class NodeOptionsReader
     }
 }
 
+/// <summary>The file's shape. Absent keys leave the defaults, which records with defaults of their own would lose here:
+/// generated code sets every init property, given or not.</summary>
+internal sealed record NodeOptionsFile
+{
+    public string? DataDir { get; init; }
+
+    public string? RunDir { get; init; }
+
+    public string? Hub { get; init; }
+
+    public string? ClaimTokenFile { get; init; }
+
+    public string? NodeName { get; init; }
+
+    public IReadOnlyDictionary<string, RegistryOptions>? Registries { get; init; }
+
+    public string? WorkloadSubnet { get; init; }
+
+    public int? HeartbeatSeconds { get; init; }
+
+    public int? TelemetryIntervalSeconds { get; init; }
+
+    public long? OutboxMaxBytes { get; init; }
+
+    public NodeOptions Over(NodeOptions options) => options with
+    {
+        DataDir = DataDir ?? options.DataDir,
+        RunDir = RunDir ?? options.RunDir,
+        Hub = Hub ?? options.Hub,
+        ClaimTokenFile = ClaimTokenFile ?? options.ClaimTokenFile,
+        NodeName = NodeName ?? options.NodeName,
+        Registries = Registries ?? options.Registries,
+        WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
+        HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
+        TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
+        OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
+    };
+}
+
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
-    IgnoreReadOnlyProperties = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true)]
-[JsonSerializable(typeof(NodeOptions))]
+[JsonSerializable(typeof(NodeOptionsFile))]
 internal sealed partial class NodeOptionsJson : JsonSerializerContext;

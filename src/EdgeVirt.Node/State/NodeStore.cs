@@ -13,7 +13,7 @@ namespace EdgeVirt.Node.State;
 /// </summary>
 internal sealed partial class NodeStore : IAsyncDisposable
 {
-    private static readonly TimeSpan CloseAfter = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CloseAfter = TimeSpan.FromMilliseconds(500);
 
     private readonly Channel<Work> queue = Channel.CreateBounded<Work>(new BoundedChannelOptions(64) { SingleReader = true });
     private readonly ConcurrentDictionary<string, ObservedEntry> observed = new(StringComparer.Ordinal);

@@ -16,7 +16,7 @@ internal sealed partial class Quarantine(NodeOptions options, TimeProvider time,
     private static readonly TimeSpan Recent = TimeSpan.FromHours(24);
 
     private readonly Lock gate = new();
-    private readonly List<string> losses = [];
+    private readonly List<(DateTimeOffset At, string Loss)> losses = [];
 
     /// <summary>Raised after something was moved here or was reported lost.</summary>
     public event Action? Changed;
@@ -54,7 +54,7 @@ internal sealed partial class Quarantine(NodeOptions options, TimeProvider time,
         LogLoss(loss);
         lock (gate)
         {
-            losses.Add(loss);
+            losses.Add((time.GetUtcNow(), loss));
             losses.RemoveRange(0, Math.Max(0, losses.Count - MostEntries));
         }
 
@@ -66,15 +66,18 @@ internal sealed partial class Quarantine(NodeOptions options, TimeProvider time,
     {
         lock (gate)
         {
+            losses.RemoveAll(loss => !IsRecent(loss.At));
             if (losses.Count > 0)
             {
-                return string.Join("; ", losses);
+                return string.Join("; ", losses.Select(loss => loss.Loss));
             }
         }
 
-        var recent = Entries().Where(entry => (time.GetUtcNow() - entry.Taken).Duration() < Recent).Select(entry => Path.GetFileName(entry.Path)).ToList();
+        var recent = Entries().Where(entry => IsRecent(entry.Taken)).Select(entry => Path.GetFileName(entry.Path)).ToList();
         return recent.Count == 0 ? null : $"damaged files lie in {options.QuarantineDirectory}: {string.Join(", ", recent)}";
     }
+
+    private bool IsRecent(DateTimeOffset moment) => (time.GetUtcNow() - moment).Duration() < Recent;
 
     private string FreeName(string name)
     {

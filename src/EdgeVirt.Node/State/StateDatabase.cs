@@ -14,12 +14,13 @@ internal sealed record StateRecord(RecordKey Key, byte[]? Data);
 /// <summary>What reading the database gave.</summary>
 /// <param name="Records">The sound records.</param>
 /// <param name="Faults">What was not sound, for people; empty when everything was.</param>
-internal sealed record DatabaseContent(IReadOnlyList<StateRecord> Records, IReadOnlyList<string> Faults);
+/// <param name="State">In which state the file was left.</param>
+internal sealed record DatabaseContent(IReadOnlyList<StateRecord> Records, IReadOnlyList<string> Faults, SealState State);
 
 /// <summary>
 /// The file <c>state/node.db</c>. Not thread-safe: its one owner is <see cref="NodeStore"/>. LiteDB keeps every page it
-/// ever touched in memory, so the file is open only from a write until <see cref="Close"/>. Every document carries a
-/// schema version and a CRC-64 of its content, because LiteDB's pages carry none.
+/// ever touched in memory, so the file is open only from a write until <see cref="Close"/>, which seals it. Every
+/// document carries a schema version and a CRC-64 of its content, because LiteDB's pages carry none.
 /// </summary>
 internal sealed class StateDatabase(string path) : IDisposable
 {
@@ -33,6 +34,7 @@ internal sealed class StateDatabase(string path) : IDisposable
     private const int WritesUntilReopen = 256;
     private static readonly string[] Collections = [Meta, Workloads, Configs, Secrets, Observed];
 
+    private readonly DatabaseSeal seal = new(path);
     private LiteEngine? engine;
     private int writes;
 
@@ -46,46 +48,29 @@ internal sealed class StateDatabase(string path) : IDisposable
     public bool IsOpen => engine is not null;
 
     /// <summary>
-    /// Reads everything. Damage never throws: what is sound is returned, what is not is named. A file that is missing
-    /// gives an empty content without faults.
+    /// Reads everything. Damage never throws: what is sound is returned, what is not is named. Only a file that is as
+    /// it was closed, or was left open by an agent that ended in this boot, is shown to LiteDB at all.
     /// </summary>
     public DatabaseContent Read()
     {
         List<StateRecord> records = [];
         List<string> faults = [];
-        if (!File.Exists(path))
+        var state = seal.Check();
+        if (state is SealState.Sound or SealState.OpenInThisBoot)
         {
-            return new DatabaseContent(records, File.Exists(LogPath) ? ["the data file is missing but its journal is there"] : faults);
+            if (state == SealState.OpenInThisBoot)
+            {
+                seal.Recover();
+            }
+
+            Array.ForEach(Collections, collection => ReadCollection(collection, records, faults));
+        }
+        else if (state == SealState.Damaged)
+        {
+            faults.Add("the file is not as it was closed");
         }
 
-        foreach (var collection in Collections)
-        {
-            try
-            {
-                Open();
-                using var reader = engine!.Query(collection, new Query());
-                while (reader.Read())
-                {
-                    if (TryDecode(collection, reader.Current) is { } record)
-                    {
-                        records.Add(record);
-                    }
-                    else
-                    {
-                        faults.Add($"a record of {collection}");
-                    }
-                }
-            }
-#pragma warning disable CA1031 // On damaged pages LiteDB throws whatever its code runs into.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                faults.Add($"{collection} ({e.Message})");
-                Abandon();
-            }
-        }
-
-        return new DatabaseContent(records, faults);
+        return new DatabaseContent(records, faults, state);
     }
 
     /// <summary>Writes or removes records in one transaction.</summary>
@@ -94,7 +79,12 @@ internal sealed class StateDatabase(string path) : IDisposable
     {
         try
         {
-            Open();
+            if (engine is null)
+            {
+                seal.Open();
+                Open();
+            }
+
             engine!.BeginTrans();
             foreach (var record in records)
             {
@@ -128,17 +118,32 @@ internal sealed class StateDatabase(string path) : IDisposable
     public void Close()
     {
         writes = 0;
+        if (engine is null)
+        {
+            return;
+        }
+
         try
         {
-            engine?.Checkpoint();
+            engine.Checkpoint();
+            engine.Dispose();
+            engine = null;
+            seal.Close();
         }
-#pragma warning disable CA1031 // A journal that could not be merged is merged at the next opening, or found damaged there.
+#pragma warning disable CA1031 // Without a seal the next start tells how far the file can be trusted.
         catch (Exception)
 #pragma warning restore CA1031
         {
+            Abandon();
         }
+    }
 
+    /// <summary>Closes the file as it is and deletes it, its journal and its seal.</summary>
+    public void Delete()
+    {
         Abandon();
+        File.Delete(path);
+        File.Delete(LogPath);
     }
 
     public void Dispose() => Close();
@@ -173,6 +178,33 @@ internal sealed class StateDatabase(string path) : IDisposable
         crc.Append([0]);
         crc.Append(data);
         return (long)crc.GetCurrentHashAsUInt64();
+    }
+
+    private void ReadCollection(string collection, List<StateRecord> records, List<string> faults)
+    {
+        try
+        {
+            Open();
+            using var reader = engine!.Query(collection, new Query());
+            while (reader.Read())
+            {
+                if (TryDecode(collection, reader.Current) is { } record)
+                {
+                    records.Add(record);
+                }
+                else
+                {
+                    faults.Add($"a record of {collection}");
+                }
+            }
+        }
+#pragma warning disable CA1031 // On damaged pages LiteDB throws whatever its code runs into.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            faults.Add($"{collection} ({e.Message})");
+            Abandon();
+        }
     }
 
     private void Open()

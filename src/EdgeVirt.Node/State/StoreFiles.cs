@@ -39,7 +39,6 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         revisions = new RevisionFiles(options, key, quarantine);
 
         var kept = revisions.Read();
-        var isMissing = !File.Exists(database.Path);
         var content = database.Read();
         var assembled = records.TryAssemble(content.Records);
         var faults = content.Faults.ToList();
@@ -54,9 +53,18 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         current = fromFile?.Accepted.Sequence > (fromDatabase?.Accepted.Sequence ?? 0) ? fromFile : fromDatabase ?? fromFile;
         sequence = current?.Accepted.Sequence ?? 0;
 
-        if (faults.Count > 0 || (isMissing && kept.Count > 0))
+        if (faults.Count > 0)
         {
-            Replace(isMissing && faults.Count == 0 ? "the file is missing" : $"unsound: {string.Join(", ", faults.Distinct())}");
+            Replace($"unsound: {string.Join(", ", faults.Distinct())}");
+        }
+        else if (content.State == SealState.Missing && kept.Count > 0)
+        {
+            Replace("the file is missing");
+        }
+        else if (content.State == SealState.Unfinished)
+        {
+            LogUnfinished(current?.Accepted.Revision ?? 0);
+            Rebuild();
         }
         else
         {
@@ -182,10 +190,9 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
     // A new database file, from what is held in memory.
     private void Replace(string fault)
     {
-        database.Close();
         var loss = current is { } desired ? $"rebuilt with revision {desired.Accepted.Revision}" : "no desired revision is left; the hub will send it again";
+        database.Close();
         quarantine.Take(database.Path, $"{fault}; {loss}");
-        DeleteJournal();
         isBehind = true;
         Rebuild();
     }
@@ -194,9 +201,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
     {
         try
         {
-            database.Close();
-            File.Delete(database.Path);
-            DeleteJournal();
+            database.Delete();
             stored.Clear();
             List<StateRecord> all = [.. observed.Select(pair => new StateRecord(new RecordKey(StateDatabase.Observed, pair.Key), pair.Value))];
             if (current is not null)
@@ -249,10 +254,11 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
     }
 
-    private void DeleteJournal() => File.Delete(database.LogPath);
-
     [LoggerMessage(Level = LogLevel.Error, Message = "State could not be written; it is held in memory until it can be")]
     private partial void LogWriteFailed(Exception e);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Power went while the state was being written: it is rebuilt with revision {Revision}, and workloads are looked at anew")]
+    private partial void LogUnfinished(ulong revision);
 
     private sealed record Desired(RevisionIdentity Accepted, NodeDocument Document);
 }

@@ -1,0 +1,68 @@
+namespace EdgeVirt.Node.Tests;
+
+public sealed class NodeOptionsTests
+{
+    [Test]
+    public void The_command_line_wins_over_the_environment_and_that_over_the_file()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """
+                { "hub": "file:1", "nodeName": "from-file", "heartbeatSeconds": 5,
+                  "registries": { "localhost:5000": { "url": "http://10.0.0.1:5000" } } } // as an operator wrote it
+                """);
+            var environment = new Dictionary<string, string> { ["EDGEVIRT_HUB"] = "env:2", ["EDGEVIRT_NODE_NAME"] = "from-env" };
+            var options = NodeOptionsReader.Read(["--config", file, "--hub=line:3"], environment.GetValueOrDefault);
+            Assert.Multiple(() =>
+            {
+                Assert.That(options.Hub, Is.EqualTo("line:3"));
+                Assert.That(options.NodeName, Is.EqualTo("from-env"));
+                Assert.That(options.HeartbeatSeconds, Is.EqualTo(5));
+                Assert.That(options.Registries["localhost:5000"].Url, Is.EqualTo("http://10.0.0.1:5000"));
+                Assert.That(options.DataDir, Is.EqualTo("/var/lib/edgevirt"));
+            });
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [TestCase("--nonsense", "x", "'--nonsense' is no option")]
+    [TestCase("--hub", "https://x", "hub must be host:port")]
+    [TestCase("--node-name", "No_Name", "must be a DNS label")]
+    [TestCase("--data-dir", "relative", "absolute")]
+    [TestCase("--workload-subnet", "10.0.0.0/31", "workloadSubnet")]
+    [TestCase("--heartbeat-seconds", "-1", "whole number")]
+    [TestCase("--config", "/nowhere/agent.json", "Cannot read the configuration")]
+    public void Says_what_is_wrong(string name, string value, string message) =>
+        Assert.That(
+            () => NodeOptionsReader.Read([name, value], _ => null),
+            Throws.TypeOf<NodeOptionsException>().With.Message.Contains(message));
+
+    [Test]
+    public void Names_an_unknown_key_of_the_file()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{ "hubb": "x" }""");
+            Assert.That(() => NodeOptionsReader.Read(["--config", file], _ => null), Throws.TypeOf<NodeOptionsException>().With.Message.Contains("hubb"));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [TestCase("hub", "hub", 8444)]
+    [TestCase("hub:443", "hub", 443)]
+    [TestCase("10.0.0.1:9000", "10.0.0.1", 9000)]
+    [TestCase("[fd00::1]:9000", "fd00::1", 9000)]
+    public void Reads_a_hub_address(string text, string host, int port)
+    {
+        Assert.That(HubAddress.TryParse(text, out var address), Is.True);
+        Assert.That((address.Host.Trim('[', ']'), address.Port), Is.EqualTo((host, port)));
+    }
+}

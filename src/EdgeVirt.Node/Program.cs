@@ -1,1 +1,44 @@
-return 0;
+using EdgeVirt.Node;
+using EdgeVirt.Node.Control;
+using EdgeVirt.Node.Hub;
+using EdgeVirt.Node.Reconcile;
+using EdgeVirt.Node.State;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+const int Unusable = 2;
+
+if (args is ["--version"])
+{
+    Console.WriteLine(AgentVersion.Text);
+    return 0;
+}
+
+try
+{
+    var options = NodeOptionsReader.Read(args, Environment.GetEnvironmentVariable);
+    using var instance = InstanceLock.Take(options);
+
+    var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+    builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
+    builder.Services
+        .AddSingleton<ILoggerProvider>(new LineLoggerProvider(TimeProvider.System, LogLevel.Information))
+        .Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10))
+        .Configure<ConsoleLifetimeOptions>(lifetime => lifetime.SuppressStatusMessages = true)
+        .AddSingleton(options)
+        .AddSingleton(TimeProvider.System)
+        .AddState()
+        .AddReconcilers()
+        .AddControl()
+        .AddHubLink()
+        .AddNode();
+
+    await builder.Build().RunAsync();
+    return 0;
+}
+catch (NodeOptionsException e)
+{
+    await Console.Error.WriteLineAsync($"edgevirt-agent: {e.Message}");
+    return Unusable;
+}

@@ -47,6 +47,9 @@ public static class ConditionTypes
 
     /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
     public const string StorageHealthy = "StorageHealthy";
+
+    /// <summary>Node: it has a certificate that its hub takes. Reasons: <see cref="EnrolledReasons"/>.</summary>
+    public const string Enrolled = "Enrolled";
 }
 
 /// <summary>Reasons of <see cref="ConditionTypes.Ready"/>.</summary>
@@ -100,5 +103,18 @@ public static class StorageReasons
     public const string Healthy = "Healthy";
     public const string Quarantined = "Quarantined";
     public const string Full = "Full";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.Enrolled"/>.</summary>
+public static class EnrolledReasons
+{
+#pragma warning disable CS1591
+    public const string Enrolled = "Enrolled";
+    public const string NotEnrolled = "NotEnrolled";
+    public const string TokenRefused = "TokenRefused";
+    public const string HubUnreachable = "HubUnreachable";
+    public const string RenewalFailed = "RenewalFailed";
+    public const string Revoked = "Revoked";
 #pragma warning restore CS1591
 }

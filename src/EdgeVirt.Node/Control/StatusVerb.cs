@@ -1,0 +1,17 @@
+using System.Text.Json;
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Protos;
+
+namespace EdgeVirt.Node.Control;
+
+/// <summary>How the node is, as one JSON document.</summary>
+internal sealed class StatusVerb(NodeStatusSource node)
+{
+    public ChannelVerb Verb => new(OpenChannel.VerbOneofCase.Status, IsLocalOnly: false, ServeAsync);
+
+    private async Task<string> ServeAsync(OpenChannel open, ChannelSender send, CancellationToken ct)
+    {
+        await send.SendAsync(JsonSerializer.SerializeToUtf8Bytes(await node.ReadAsync(ct), ContractsJson.Default.NodeStatus), ct);
+        return "";
+    }
+}

@@ -1,0 +1,24 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EdgeVirt.Node.Hub;
+
+internal static class HubServices
+{
+    /// <summary>The links to the hub.</summary>
+    public static IServiceCollection AddHubLink(this IServiceCollection services) => services
+        .AddSingleton<IdentityFiles>()
+        .AddSingleton<HubChannels>()
+        .AddSingleton<HubCalls>()
+        .AddSingleton<Enrollment>()
+        .AddSingleton<EnrollmentLoop>()
+        .AddSingleton<CertificateRenewal>()
+        .AddSingleton<MqttLink>()
+        .AddSingleton<IHubPublisher>(provider => provider.GetRequiredService<MqttLink>())
+        .AddSingleton<State.PartialRevision>()
+        .AddSingleton<DesiredStateSession>()
+        .AddSingleton<DesiredStateSync>()
+        .AddSingleton<StatusReporter>()
+        .AddSingleton<TunnelClient>()
+        .AddSingleton<HubTasks>()
+        .AddHostedService<HubLink>();
+}

@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# What Debian's packages bring, for which verb, and what for. Columns: package, verbs, reason.
+packages='
+clang|build test bench|links the Native AOT programs
+zlib1g-dev|build test bench|is linked into the Native AOT programs
+binutils|build up test bench|strips programs, checks the libraries of images
+git|build up test bench|tells the build which revision it is
+iproute2|up test bench|makes network namespaces, bridges and links
+nftables|up test bench|gives containers NAT and published ports
+runc|up test bench|runs containers where crun cannot (hybrid control groups)
+crun|up test bench|runs containers
+conmon|up test bench|keeps containers and their logs while the agent restarts
+docker-registry|up test bench|serves images to nodes
+umoci|up test bench|makes OCI images
+skopeo|up test bench|copies images into the registry
+curl|up test bench|asks the hub and the sample page whether they answer
+jq|up test bench|reads what the hub answers
+procps|test|looks for processes that a test left
+iputils-ping|test|tries the networks of tests
+lld|test|links for arm64
+llvm|test|strips arm64 programs
+gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
+libc6-dev-arm64-cross|test|the arm64 C library
+qemu-user-static|test|runs the arm64 smoke program
+podman|bench|is compared with
+docker.io|bench|is compared with
+'
+
+installed() {
+  case $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) in "install ok installed") return 0 ;; esac
+  # Debian 13 has the emulators in qemu-user; the old name only points there.
+  [ "$1" = qemu-user-static ] && command -v qemu-aarch64-static qemu-aarch64 >/dev/null 2>&1
+}
+
+# setup_for VERB: installs what the verb needs and is not there.
+setup_for() {
+  local verb=$1 name verbs reason missing=()
+  command -v apt-get >/dev/null || fail "this needs Debian 12 or 13 (or a relative with apt-get)"
+  while IFS='|' read -r name verbs reason; do
+    if [ -n "$name" ] && [[ " $verbs " == *" $verb "* ]] && ! installed "$name"; then
+      [ ${#missing[@]} -gt 0 ] || say "Missing from Debian's packages:"
+      printf '  %-24s %s\n' "$name" "$reason"
+      missing+=("$name")
+    fi
+  done <<<"$packages"
+  if [ ${#missing[@]} -gt 0 ]; then
+    [ "$(id -u)" -eq 0 ] || fail "installing them needs root. Run: sudo apt-get install --no-install-recommends ${missing[*]}"
+    step setup "Installing ${#missing[@]} package(s)" install_packages "${missing[@]}"
+  fi
+  need_dotnet
+}
+
+install_packages() {
+  local policy=/usr/sbin/policy-rc.d made=false
+  export DEBIAN_FRONTEND=noninteractive
+  # Some of the packages would start a service at once (docker-registry, docker.io); we start our own.
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 0755 "$policy"
+    made=true
+    # shellcheck disable=SC2064 # The path is known now.
+    trap "rm -f $policy" EXIT
+  fi
+  apt-get -q -y install --no-install-recommends "$@" || {
+    # Old or empty package lists are the usual reason.
+    apt-get -q update
+    apt-get -q -y install --no-install-recommends "$@"
+  } || return 1
+  if $made; then rm -f "$policy"; trap - EXIT; fi
+  if [ -d /run/systemd/system ]; then
+    for name in docker-registry docker containerd; do
+      case " $* " in *" $name"[\ .]*) systemctl disable --now "$name.service" docker.socket 2>/dev/null || true ;; esac
+    done
+  fi
+}
+
+need_dotnet() {
+  if [ -z "$(command -v dotnet)" ] && [ -x "$HOME/.dotnet/dotnet" ]; then PATH=$HOME/.dotnet:$PATH; fi
+  if ! command -v dotnet >/dev/null || ! dotnet --list-sdks | grep -q '^10\.'; then
+    fail "the .NET 10 SDK is missing: get it from https://dot.net (dotnet-install.sh --channel 10.0 puts it into ~/.dotnet, where this script looks)"
+  fi
+}
+
+cmd_setup() {
+  local verb
+  [ $# -gt 0 ] || set -- build up test
+  for verb in "$@"; do
+    case $verb in build | up | test | bench) setup_for "$verb" ;; *) fail "setup takes build, up, test or bench" ;; esac
+  done
+  say "Everything that is needed is here."
+}

@@ -95,7 +95,6 @@ kill_tree() {
 start_fleet() {
   local nodes=$1 n
   network=$(free_network)
-  network=${network%.0}
   api_port=$(choose_port 8443)
   node_port=$(choose_port 8444)
   mqtt_port=$(choose_port 8883)

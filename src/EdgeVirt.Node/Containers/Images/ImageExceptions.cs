@@ -1,0 +1,64 @@
+namespace EdgeVirt.Node.Containers.Images;
+
+/// <summary>Why an image is refused for good: the same bytes will be refused again.</summary>
+internal enum ImageRefusedReason
+{
+    /// <summary>A manifest, config or blob does not have the digest that names it.</summary>
+    DigestMismatch,
+
+    /// <summary>A blob is longer or shorter than its descriptor says.</summary>
+    SizeMismatch,
+
+    /// <summary>A layer's unpacked content does not have the digest that the config promises.</summary>
+    DiffIdMismatch,
+
+    /// <summary>A manifest, index or config that says too little, too much or contradicts itself.</summary>
+    InvalidManifest,
+
+    /// <summary>A media type that this node does not know.</summary>
+    UnsupportedMediaType,
+
+    /// <summary>No variant of the image is for this node's architecture.</summary>
+    WrongPlatform,
+
+    /// <summary>A layer is no sound tar, gzip or zstd stream.</summary>
+    DamagedArchive,
+
+    /// <summary>A name with <c>..</c>, an absolute name, or one no file system takes.</summary>
+    EscapingPath,
+
+    /// <summary>A name that goes through a symbolic link, or through something that is no directory.</summary>
+    ThroughSymlink,
+
+    /// <summary>A hard link to something outside its layer.</summary>
+    EscapingLink,
+
+    /// <summary>A device node.</summary>
+    DeviceNode,
+
+    /// <summary>A whiteout of <c>.</c>, <c>..</c> or nothing.</summary>
+    BadWhiteout,
+
+    /// <summary>A kind of entry that layers do not carry (sparse files, for instance).</summary>
+    UnsupportedEntry,
+
+    /// <summary>More bytes, entries or expansion than allowed: a decompression bomb, or an image not meant for nodes.</summary>
+    TooLarge,
+}
+
+/// <summary>The image is refused, and will be until it is another one.</summary>
+internal sealed class ImageRefusedException(ImageRefusedReason reason, string message, Exception? inner = null)
+    : Exception(message, inner)
+{
+    public ImageRefusedReason Reason { get; } = reason;
+}
+
+/// <summary>The image cannot be had now; the message says what to do. Trying again later can help.</summary>
+internal sealed class ImagePullException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Whether trying again within seconds can help: a cut connection, not a wrong password.</summary>
+    public bool IsPassing { get; init; }
+
+    /// <summary>What the registry asked to wait.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}

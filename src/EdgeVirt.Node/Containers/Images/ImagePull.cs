@@ -1,0 +1,142 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images.Layers;
+using EdgeVirt.Node.Containers.Images.Registries;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Containers.Images;
+
+/// <summary>
+/// One pull: manifest, config, then layer by layer fetch, unpack, drop the compressed bytes, so that the disk
+/// holds one compressed layer at a time. A refused image leaves nothing behind that it brought.
+/// </summary>
+internal sealed partial class ImagePull(
+    ImageStoreOptions options, IImageSource source, BlobStore blobs, LayerStore layers, TimeProvider time, ILogger logger)
+{
+    private static readonly TimeSpan s_progressEvery = TimeSpan.FromSeconds(5);
+
+    private readonly List<string> _newBlobs = [];
+    private readonly List<string> _newLayers = [];
+    private long _reported = time.GetTimestamp();
+
+    /// <summary>Which manifest the reference stands for on this platform.</summary>
+    public async Task<(string Digest, byte[] Bytes)> ResolveAsync(ImageReference reference, CancellationToken ct)
+    {
+        var bytes = await source.FetchManifestAsync(reference.Digest ?? reference.Tag!, ct);
+        for (var depth = 0; depth < 4; depth++)
+        {
+            var document = ImageManifest.ReadDocument(bytes);
+            if (document.Manifests is null)
+            {
+                return (Digest.Of(bytes), bytes);
+            }
+
+            var chosen = ImageManifest.Choose(document.Manifests, options.Platform);
+            bytes = await source.FetchManifestAsync(chosen.Digest!, ct);
+            if (bytes.Length != chosen.Size)
+            {
+                throw new ImageRefusedException(ImageRefusedReason.SizeMismatch, $"Manifest {chosen.Digest} has {bytes.Length} bytes, its index says {chosen.Size}.");
+            }
+        }
+
+        throw ImageManifest.Invalid("its index nests too deep");
+    }
+
+    /// <summary>Brings all that a manifest names onto the disk.</summary>
+    /// <param name="reference">For the log.</param>
+    /// <param name="digest">Of <paramref name="manifestBytes"/>.</param>
+    /// <param name="manifestBytes">The platform's manifest.</param>
+    /// <param name="pin">Told the diff ids before they are looked for, so that garbage collection leaves them.</param>
+    /// <param name="ct">Gives up; what is complete stays, and the next pull goes on from there.</param>
+    public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, CancellationToken ct)
+    {
+        try
+        {
+            var manifest = ImageManifest.From(ImageManifest.ReadDocument(manifestBytes));
+            var configBytes = await ConfigAsync(manifest.Config, ct);
+            var config = manifest.ReadConfig(configBytes, options.Platform);
+            var diffIds = config.Rootfs?.DiffIds ?? [];
+            pin(diffIds);
+            long unpacked = 0;
+            for (var i = 0; i < manifest.Layers.Count; i++)
+            {
+                var marker = layers.Find(diffIds[i]) ?? await LayerAsync(reference, manifest, i, diffIds[i], options.Limits.MaxUnpackedBytes - unpacked, ct);
+                unpacked += marker.Bytes;
+            }
+
+            Keep(manifest.Config.Digest!, configBytes);
+            Keep(digest, manifestBytes);
+        }
+        catch (ImageRefusedException)
+        {
+            GiveBack();
+            throw;
+        }
+    }
+
+    private async Task<byte[]> ConfigAsync(Descriptor descriptor, CancellationToken ct) =>
+        blobs.Read(descriptor.Digest!) ?? await source.FetchConfigAsync(descriptor, ct);
+
+    private async Task<LayerMarker> LayerAsync(ImageReference reference, ImageManifest manifest, int index, string diffId, long bytesLeft, CancellationToken ct)
+    {
+        var layer = manifest.Layers[index];
+        for (var isLastTry = false; ; isLastTry = true)
+        {
+            try
+            {
+                await using var blob = await source.OpenLayerAsync(layer, there => Report(reference, index, manifest.Layers.Count, there, layer.Size), ct);
+                var marker = await Task.Run(() => layers.Unpack(blob, layer, diffId, bytesLeft, ct), ct);
+                _newLayers.Add(diffId);
+                source.DropLayer(layer);
+                return marker;
+            }
+            catch (DamagedBlobException damaged)
+            {
+                source.DropLayer(layer);
+                blobs.Remove(layer.Digest!);
+                if (isLastTry)
+                {
+                    throw new ImageRefusedException(ImageRefusedReason.DigestMismatch, $"Layer {layer.Digest} has another digest at its source.", damaged);
+                }
+            }
+            catch (ImageRefusedException)
+            {
+                blobs.Remove(layer.Digest!);
+                throw;
+            }
+        }
+    }
+
+    private void Keep(string digest, byte[] bytes)
+    {
+        if (!blobs.Has(digest))
+        {
+            blobs.Write(digest, bytes);
+            _newBlobs.Add(digest);
+        }
+    }
+
+    private void GiveBack()
+    {
+        foreach (var diffId in _newLayers)
+        {
+            layers.Remove(diffId);
+        }
+
+        foreach (var digest in _newBlobs)
+        {
+            blobs.Remove(digest);
+        }
+    }
+
+    private void Report(ImageReference reference, int index, int count, long there, long size)
+    {
+        if (time.GetElapsedTime(_reported) >= s_progressEvery)
+        {
+            _reported = time.GetTimestamp();
+            LogProgress(logger, reference, index + 1, count, there / 1e6, size / 1e6);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Pulling {Image}: layer {Index} of {Count}, {There:F1} of {Size:F1} MB")]
+    private static partial void LogProgress(ILogger logger, ImageReference image, int index, int count, double there, double size);
+}

@@ -1,0 +1,19 @@
+using EdgeVirt.Contracts.Resources;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Containers.Images;
+
+internal sealed partial class ImageStore
+{
+    [LoggerMessage(Level = LogLevel.Information, Message = "Pulling {Image}: {Digest}")]
+    private static partial void LogPulling(ILogger logger, ImageReference image, string digest);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Pulled {Image} ({Digest}) in {Took}")]
+    private static partial void LogPulled(ILogger logger, ImageReference image, string digest, TimeSpan took);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Using {Image} as it is on this node ({Digest}): {Problem}")]
+    private static partial void LogImageAtHand(ILogger logger, ImageReference image, string digest, string problem);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Removed unused images: {Mebibytes} MiB freed")]
+    private static partial void LogFreed(ILogger logger, long mebibytes);
+}

@@ -1,0 +1,201 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images.Layers;
+using EdgeVirt.Node.Containers.Images.Registries;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Containers.Images;
+
+/// <summary>
+/// The node's images: pulled whole or not at all, every byte proven by its digest, layers shared by content,
+/// usable without any registry once they are here. Pulls go one after the other, so that the agent's memory
+/// holds one pull's buffers; an image at hand never waits for them.
+/// </summary>
+internal sealed partial class ImageStore : IDisposable
+{
+    private readonly ImageStoreOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ImageStore> _logger;
+    private readonly BlobStore _blobs;
+    private readonly ReferenceStore _references;
+    private readonly LayerStore _layers;
+    private readonly ImageSources _sources;
+    private readonly Lock _files = new();
+    private readonly SemaphoreSlim _pulls = new(1);
+
+    /// <summary>Diff ids of the pull under way.</summary>
+    private readonly HashSet<string> _pinned = [];
+
+    /// <summary>Opens the store and removes what a crash left of unfinished work.</summary>
+    public ImageStore(ImageStoreOptions options, TimeProvider time, ILogger<ImageStore> logger)
+    {
+        (_options, _time, _logger) = (options, time, logger);
+        _blobs = new BlobStore(options.ImagesDirectory, options.QuarantineDirectory, time, logger);
+        _references = new ReferenceStore(options.ImagesDirectory, _blobs, time);
+        _layers = new LayerStore(Path.Combine(options.ImagesDirectory, "layers"), options.Limits);
+        _sources = new ImageSources(options, _blobs, _layers.CheckDisk, time);
+
+        // Layers hold setuid programs of strangers: nobody but root gets near them.
+        Directory.CreateDirectory(options.ImagesDirectory);
+        File.SetUnixFileMode(options.ImagesDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        _blobs.Clean();
+        _references.Clean();
+        _layers.Clean();
+    }
+
+    /// <summary>The image, pulled where the policy and its absence ask for it.</summary>
+    /// <exception cref="ImageRefusedException">It must not or cannot be used; lasting.</exception>
+    /// <exception cref="ImagePullException">It cannot be had now; the message says what to do.</exception>
+    public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct)
+    {
+        var local = await FindAsync(reference, ct);
+        if (local is not null && (policy != ImagePullPolicy.Always || reference.Digest is not null))
+        {
+            Use(reference, local.ManifestDigest);
+            return local;
+        }
+
+        if (policy == ImagePullPolicy.Never)
+        {
+            throw new ImagePullException($"{reference} is not on this node and imagePullPolicy is Never; bring the image here or change the policy.");
+        }
+
+        try
+        {
+            return await PullAsync(reference, local, ct);
+        }
+        catch (ImagePullException unreachable) when (local is not null)
+        {
+            LogImageAtHand(_logger, reference, local.ManifestDigest, unreachable.Message);
+            Use(reference, local.ManifestDigest);
+            return local;
+        }
+    }
+
+    /// <summary>The image if it is here, whole and sound; null otherwise. What is found damaged is put aside.</summary>
+    public Task<StoredImage?> FindAsync(ImageReference reference, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        lock (_files)
+        {
+            // A digest names the same content wherever it came from.
+            var digest = _references.Find(reference) ?? reference.Digest;
+            return Task.FromResult(digest is null ? null : Load(digest));
+        }
+    }
+
+    /// <summary>
+    /// Removes images whose manifest is not among <paramref name="manifestDigestsInUse"/> and that nobody asked
+    /// for within the grace period, with their layers and blobs that no other image shares.
+    /// </summary>
+    public Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct)
+    {
+        long freed;
+        lock (_files)
+        {
+            freed = new ImageGarbage(_blobs, _references, _layers).Collect(manifestDigestsInUse, _pinned, _time.GetUtcNow() - _options.UnusedGrace, ct);
+        }
+
+        if (freed > 0)
+        {
+            LogFreed(_logger, freed >> 20);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public void Dispose() => _pulls.Dispose();
+
+    private async Task<StoredImage> PullAsync(ImageReference reference, StoredImage? local, CancellationToken ct)
+    {
+        using var source = _sources.Open(reference, isPatient: local is null);
+        var pull = new ImagePull(_options, source, _blobs, _layers, _time, _logger);
+        var (digest, bytes) = await pull.ResolveAsync(reference, ct);
+        await _pulls.WaitAsync(ct);
+        try
+        {
+            // Another pull may have brought it meanwhile, or another tag of it is here.
+            if (Loaded(digest) is not { } image)
+            {
+                var started = _time.GetTimestamp();
+                LogPulling(_logger, reference, digest);
+                await pull.RunAsync(reference, digest, bytes, Pin, ct);
+                image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");
+                var took = _time.GetElapsedTime(started);
+                LogPulled(_logger, reference, digest, took);
+            }
+
+            Use(reference, digest);
+            return image;
+        }
+        finally
+        {
+            lock (_files)
+            {
+                _pinned.Clear();
+            }
+
+            _pulls.Release();
+        }
+    }
+
+    private void Pin(IReadOnlyList<string> diffIds)
+    {
+        lock (_files)
+        {
+            _pinned.UnionWith(diffIds);
+        }
+    }
+
+    private void Use(ImageReference reference, string manifestDigest)
+    {
+        lock (_files)
+        {
+            if (_references.Find(reference) == manifestDigest)
+            {
+                _references.Touch(reference);
+            }
+            else
+            {
+                _references.Write(reference, manifestDigest);
+            }
+        }
+    }
+
+    private StoredImage? Loaded(string manifestDigest)
+    {
+        lock (_files)
+        {
+            return Load(manifestDigest);
+        }
+    }
+
+    private StoredImage? Load(string manifestDigest)
+    {
+        if (_blobs.Read(manifestDigest) is not { } manifestBytes)
+        {
+            return null;
+        }
+
+        var document = ImageManifest.ReadDocument(manifestBytes);
+        if (document.Manifests is not null)
+        {
+            return null;
+        }
+
+        var manifest = ImageManifest.From(document);
+        if (_blobs.Read(manifest.Config.Digest!) is not { } configBytes)
+        {
+            return null;
+        }
+
+        var config = manifest.ReadConfig(configBytes, _options.Platform);
+        var diffIds = config.Rootfs?.DiffIds ?? [];
+        return diffIds.All(id => _layers.Find(id) is not null)
+            ? new StoredImage(manifestDigest, ImageManifest.ToRunConfig(config), [.. OncePerLayer(diffIds).Select(_layers.PathOf)])
+            : null;
+    }
+
+    /// <summary>overlayfs refuses a directory twice. The uppermost of two equal layers covers the other entirely.</summary>
+    private static IEnumerable<string> OncePerLayer(IReadOnlyList<string> diffIds) =>
+        diffIds.Where((id, index) => !diffIds.Skip(index + 1).Contains(id));
+}

@@ -1,0 +1,24 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Containers.Images;
+
+internal static class ImagesServices
+{
+    /// <summary>Adds <see cref="ImageStore"/>; needs <see cref="NodeOptions"/> and <see cref="TimeProvider"/>.</summary>
+    public static IServiceCollection AddImages(this IServiceCollection services) => services.AddSingleton(provider => new ImageStore(
+        OptionsOf(provider.GetRequiredService<NodeOptions>()), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ImageStore>>()));
+
+    private static ImageStoreOptions OptionsOf(NodeOptions node) => new()
+    {
+        ImagesDirectory = Path.Combine(node.DataDir, "images"),
+        QuarantineDirectory = node.QuarantineDirectory,
+        Registries = node.Registries.ToDictionary(entry => entry.Key, entry => new RegistryAccess
+        {
+            Url = new Uri(entry.Value.Url ?? $"https://{entry.Key}"),
+            CaFile = entry.Value.CaFile,
+            Username = entry.Value.Username,
+            PasswordFile = entry.Value.PasswordFile,
+        }),
+    };
+}

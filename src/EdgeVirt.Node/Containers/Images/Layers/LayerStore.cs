@@ -1,0 +1,168 @@
+using System.Text.Json;
+using EdgeVirt.Linux;
+using EdgeVirt.Linux.Files;
+using ZstdSharp;
+
+namespace EdgeVirt.Node.Containers.Images.Layers;
+
+/// <summary>
+/// Unpacked layers by diff id, shared between images. <c>layers/&lt;hex&gt;</c> is the tree;
+/// <c>layers/&lt;hex&gt;.complete</c> beside it appears last and says that the tree is whole.
+/// What has no marker is the rest of a crash.
+/// </summary>
+internal sealed class LayerStore(string directory, UnpackLimits limits)
+{
+    private const string MarkerSuffix = ".complete";
+    private const string TemporaryPrefix = ".tmp-";
+    private const string TrashPrefix = ".trash-";
+
+    public string PathOf(string diffId) => Path.Combine(directory, Digest.Hex(diffId));
+
+    /// <summary>The marker of a whole layer; null where there is none.</summary>
+    public LayerMarker? Find(string diffId)
+    {
+        try
+        {
+            var marker = JsonSerializer.Deserialize(File.ReadAllBytes(PathOf(diffId) + MarkerSuffix), ImageJson.Default.LayerMarker);
+            return marker?.DiffId == diffId && Directory.Exists(PathOf(diffId)) ? marker : null;
+        }
+        catch (Exception absent) when (absent is FileNotFoundException or DirectoryNotFoundException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Removes what crashes left: temporary trees, trash, trees without marker and markers without tree.</summary>
+    public void Clean()
+    {
+        Directory.CreateDirectory(directory);
+        foreach (var path in Directory.EnumerateFileSystemEntries(directory).ToList())
+        {
+            var name = Path.GetFileName(path);
+            var diffId = "sha256:" + Path.GetFileNameWithoutExtension(name);
+            if (!Digest.IsDigest(diffId) || Find(diffId) is null)
+            {
+                FileTree.Remove(path);
+            }
+        }
+    }
+
+    public IReadOnlyList<string> All() =>
+    [
+        .. Directory.EnumerateFiles(directory, "*" + MarkerSuffix)
+            .Select(path => "sha256:" + Path.GetFileNameWithoutExtension(path)).Where(Digest.IsDigest),
+    ];
+
+    /// <summary>Unpacks a layer, proving its compressed and its unpacked digest. On any failure nothing of it is left.</summary>
+    /// <param name="blob">The compressed layer, from its beginning; seekable.</param>
+    /// <param name="layer">What the manifest says of it.</param>
+    /// <param name="diffId">What the config says of it.</param>
+    /// <param name="bytesLeft">How large it may become.</param>
+    /// <param name="ct">Gives up between two reads.</param>
+    /// <exception cref="DamagedBlobException">The compressed bytes are not those of the digest.</exception>
+    /// <exception cref="ImageRefusedException">The layer is not one that may be unpacked.</exception>
+    /// <exception cref="ImagePullException">The disk is full.</exception>
+    public LayerMarker Unpack(Stream blob, Descriptor layer, string diffId, long bytesLeft, CancellationToken ct)
+    {
+        var target = PathOf(diffId);
+        var temporary = Path.Combine(directory, TemporaryPrefix + Digest.Hex(diffId));
+        Remove(diffId);
+        FileTree.Remove(temporary);
+        Directory.CreateDirectory(temporary, (UnixFileMode)0x1ED);
+        using var compressed = new HashingStream(blob);
+        try
+        {
+            var marker = UnpackInto(temporary, blob, compressed, layer, diffId, bytesLeft, ct);
+            Directory.Move(temporary, target);
+            DurableFile.SyncDirectory(directory);
+            DurableFile.Write(target + MarkerSuffix, JsonSerializer.SerializeToUtf8Bytes(marker, ImageJson.Default.LayerMarker), (UnixFileMode)0x180);
+            return marker;
+        }
+        catch (Exception unpackable) when (unpackable is ImageRefusedException or InvalidDataException or ZstdException or EndOfStreamException)
+        {
+            // A bit that flipped on the way is no fault of the image.
+            compressed.Drain();
+            if (compressed.Digest != layer.Digest)
+            {
+                throw new DamagedBlobException(layer.Digest!, unpackable);
+            }
+
+            throw unpackable as ImageRefusedException ?? TarReader.Damaged(unpackable.Message, unpackable);
+        }
+        finally
+        {
+            FileTree.Remove(temporary);
+        }
+    }
+
+    /// <summary>Removes a layer: first the marker, so that half a tree is never taken for a whole one.</summary>
+    public void Remove(string diffId)
+    {
+        var path = PathOf(diffId);
+        File.Delete(path + MarkerSuffix);
+        if (Directory.Exists(path))
+        {
+            var trash = Path.Combine(directory, TrashPrefix + Digest.Hex(diffId));
+            FileTree.Remove(trash);
+            Directory.Move(path, trash);
+            FileTree.Remove(trash);
+        }
+    }
+
+    /// <summary>Refuses to fill the disk beyond the floor.</summary>
+    public void CheckDisk(long more)
+    {
+        var free = new DriveInfo(directory).AvailableFreeSpace;
+        if (free - more < limits.MinFreeBytes)
+        {
+            throw new ImagePullException(
+                $"The image would leave less than {limits.MinFreeBytes >> 20} MiB free ({free >> 20} MiB are); remove workloads or images, or use a larger disk.");
+        }
+    }
+
+    private LayerMarker UnpackInto(
+        string temporary, Stream blob, HashingStream compressed, Descriptor layer, string diffId, long bytesLeft, CancellationToken ct)
+    {
+        CheckDisk(0);
+        using var plain = LayerCompression.Open(blob, compressed);
+        using var content = new HashingStream(plain, count => CheckSize(count, compressed.Count, bytesLeft));
+        using var tree = ConfinedTree.Open(temporary);
+        var unpacker = new LayerUnpacker(new TarReader(content), tree, limits, CheckDisk);
+        unpacker.Run(ct);
+        content.Drain();
+        compressed.Drain();
+        if (compressed.Digest != layer.Digest)
+        {
+            throw new DamagedBlobException(layer.Digest!);
+        }
+
+        if (compressed.Count != layer.Size)
+        {
+            throw new ImageRefusedException(ImageRefusedReason.SizeMismatch, $"Layer {layer.Digest} has {compressed.Count} bytes, its manifest says {layer.Size}.");
+        }
+
+        if (content.Digest != diffId)
+        {
+            throw new ImageRefusedException(ImageRefusedReason.DiffIdMismatch, $"Layer {layer.Digest} unpacks to {content.Digest}, its config says {diffId}.");
+        }
+
+        tree.Sync();
+        return new LayerMarker { DiffId = diffId, Bytes = content.Count, Entries = unpacker.Entries };
+    }
+
+    private void CheckSize(long unpacked, long compressed, long bytesLeft)
+    {
+        if (unpacked > bytesLeft)
+        {
+            throw new ImageRefusedException(ImageRefusedReason.TooLarge, $"Image refused: it unpacks to more than {limits.MaxUnpackedBytes >> 20} MiB.");
+        }
+
+        if (unpacked > limits.RatioFloorBytes && unpacked / limits.MaxRatio > compressed)
+        {
+            throw new ImageRefusedException(ImageRefusedReason.TooLarge, $"Layer refused: it expands more than {limits.MaxRatio} times, as decompression bombs do.");
+        }
+    }
+}
+
+/// <summary>Stored or fetched bytes are not those that their digest names; fetching them again can help.</summary>
+internal sealed class DamagedBlobException(string digest, Exception? inner = null) : Exception($"Blob {digest} is damaged.", inner);

@@ -1,0 +1,188 @@
+using System.Text;
+using EdgeVirt.Linux;
+using EdgeVirt.Linux.Files;
+
+namespace EdgeVirt.Node.Containers.Images.Layers;
+
+/// <summary>Unpacks one tar stream into a directory of its own, as overlayfs wants a lower layer.</summary>
+internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimits limits, Action<long> checkDisk)
+{
+    private const long DiskCheckBytes = 8 << 20;
+    private const int DiskCheckEntries = 1000;
+
+    private static readonly byte[] s_whiteout = ".wh."u8.ToArray();
+    private static readonly byte[] s_opaque = ".wh..wh..opq"u8.ToArray();
+
+    private readonly byte[] _buffer = new byte[64 << 10];
+    private long _sinceCheck;
+
+    /// <summary>How many entries there were.</summary>
+    public int Entries { get; private set; }
+
+    public void Run(CancellationToken ct)
+    {
+        try
+        {
+            while (tar.Next() is { } entry)
+            {
+                ct.ThrowIfCancellationRequested();
+                if (++Entries > limits.MaxEntries)
+                {
+                    throw new ImageRefusedException(ImageRefusedReason.TooLarge, $"Layer refused: it has more than {limits.MaxEntries} entries.");
+                }
+
+                if (Entries % DiskCheckEntries == 0)
+                {
+                    checkDisk(0);
+                }
+
+                Make(entry, ct);
+            }
+        }
+        catch (OutsideTreeException outside)
+        {
+            throw new ImageRefusedException(outside.ThroughSymlink ? ImageRefusedReason.ThroughSymlink : ImageRefusedReason.EscapingPath,
+                $"Layer refused: {outside.Message}.", outside);
+        }
+        catch (LinuxException failed) when (failed.Errno is NoSpace or QuotaExceeded)
+        {
+            throw new ImagePullException("The disk is full; free space in the data directory.", failed);
+        }
+    }
+
+    private const int NoSpace = 28;
+    private const int QuotaExceeded = 122;
+
+    private void Make(TarEntry entry, CancellationToken ct)
+    {
+        var path = LayerPath.Normalise(entry.Name);
+        if (path.Length == 0)
+        {
+            if (entry.Kind == TarKind.Directory)
+            {
+                tree.MakeDirectory(path, entry.Metadata);
+                return;
+            }
+
+            throw new ImageRefusedException(ImageRefusedReason.EscapingPath, "Layer refused: its root is no directory.");
+        }
+
+        if (IsWhiteout(path, entry))
+        {
+            return;
+        }
+
+        switch (entry.Kind)
+        {
+            case TarKind.Directory:
+                tree.MakeDirectory(path, entry.Metadata);
+                break;
+            case TarKind.File:
+                WriteFile(path, entry, ct);
+                break;
+            case TarKind.SymbolicLink:
+                MakeSymbolicLink(path, entry);
+                break;
+            case TarKind.HardLink:
+                MakeHardLink(path, entry);
+                break;
+            case TarKind.Fifo:
+                tree.MakeFifo(path, entry.Metadata);
+                break;
+            default:
+                throw new ImageRefusedException(ImageRefusedReason.DeviceNode, $"Layer refused: '{Show(path)}' is a device node; containers get theirs from the node.");
+        }
+    }
+
+    /// <summary>Carries out whiteouts. Other <c>.wh..wh.</c> names are a former file system's own files: left out, as everywhere.</summary>
+    private bool IsWhiteout(ReadOnlySpan<byte> path, TarEntry entry)
+    {
+        foreach (var range in path.Split((byte)'/'))
+        {
+            var part = path[range];
+            if (!part.StartsWith(s_whiteout))
+            {
+                continue;
+            }
+
+            var isLast = range.End.GetOffset(path.Length) == path.Length;
+            if (part.StartsWith(".wh..wh."u8) && !(isLast && part.SequenceEqual(s_opaque)))
+            {
+                return true;
+            }
+
+            if (!isLast || entry.Kind != TarKind.File)
+            {
+                throw BadWhiteout(path);
+            }
+        }
+
+        var name = LayerPath.FileName(path, out var directory);
+        if (name.SequenceEqual(s_opaque))
+        {
+            tree.MakeOpaque(directory);
+            return true;
+        }
+
+        if (!name.StartsWith(s_whiteout))
+        {
+            return false;
+        }
+
+        var hidden = name[s_whiteout.Length..];
+        if (hidden.IsEmpty || hidden.SequenceEqual("."u8) || hidden.SequenceEqual(".."u8))
+        {
+            throw BadWhiteout(path);
+        }
+
+        tree.MakeWhiteout(directory.IsEmpty ? hidden.ToArray() : [.. directory, (byte)'/', .. hidden]);
+        return true;
+    }
+
+    private void WriteFile(byte[] path, TarEntry entry, CancellationToken ct)
+    {
+        using var file = tree.CreateFile(path);
+        long offset = 0;
+        for (var read = tar.Read(_buffer); read > 0; read = tar.Read(_buffer))
+        {
+            ct.ThrowIfCancellationRequested();
+            RandomAccess.Write(file, _buffer.AsSpan(0, read), offset);
+            offset += read;
+            _sinceCheck += read;
+            if (_sinceCheck >= DiskCheckBytes)
+            {
+                _sinceCheck = 0;
+                checkDisk(0);
+            }
+        }
+
+        ConfinedTree.Finish(file, entry.Metadata);
+    }
+
+    private void MakeSymbolicLink(byte[] path, TarEntry entry)
+    {
+        if (entry.LinkName.Length is 0 or > 4095)
+        {
+            throw new ImageRefusedException(ImageRefusedReason.EscapingPath, $"Layer refused: the target of the symbolic link '{Show(path)}' is empty or too long.");
+        }
+
+        tree.MakeSymbolicLink(path, entry.LinkName, entry.Metadata);
+    }
+
+    private void MakeHardLink(byte[] path, TarEntry entry)
+    {
+        try
+        {
+            tree.MakeHardLink(path, LayerPath.Normalise(entry.LinkName));
+        }
+        catch (Exception escaping) when (escaping is OutsideTreeException or ImageRefusedException { Reason: ImageRefusedReason.EscapingPath })
+        {
+            throw new ImageRefusedException(ImageRefusedReason.EscapingLink, $"Layer refused: hard link '{Show(path)}': {escaping.Message}", escaping);
+        }
+    }
+
+    private static ImageRefusedException BadWhiteout(ReadOnlySpan<byte> path) =>
+        new(ImageRefusedReason.BadWhiteout, $"Layer refused: '{Show(path)}' is no whiteout that makes sense.");
+
+    private static string Show(ReadOnlySpan<byte> path) => Encoding.UTF8.GetString(path);
+}

@@ -1,0 +1,74 @@
+using System.Text;
+using System.Text.Json;
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
+
+namespace EdgeVirt.Node.Containers.Images;
+
+/// <summary>
+/// Which manifest each reference stood for when last pulled: <c>refs/&lt;hash of the reference&gt;.json</c>.
+/// The file's time is when the image was last asked for.
+/// </summary>
+internal sealed class ReferenceStore(string imagesDirectory, BlobStore blobs, TimeProvider time)
+{
+    private readonly string _directory = Path.Combine(imagesDirectory, "refs");
+
+    public void Clean()
+    {
+        Directory.CreateDirectory(_directory);
+        foreach (var temporary in Directory.EnumerateFiles(_directory, "*.tmp").ToList())
+        {
+            File.Delete(temporary);
+        }
+    }
+
+    /// <summary>The manifest's digest; null where the reference was never pulled, or its file is damaged and now in quarantine.</summary>
+    public string? Find(ImageReference reference)
+    {
+        var path = PathOf(reference);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        if (Read(path) is { } document && document.Reference == reference.ToString())
+        {
+            return document.ManifestDigest;
+        }
+
+        blobs.Quarantine(path);
+        return null;
+    }
+
+    public void Write(ImageReference reference, string manifestDigest)
+    {
+        var document = new ReferenceDocument { Reference = reference.ToString(), ManifestDigest = manifestDigest };
+        DurableFile.Write(PathOf(reference), JsonSerializer.SerializeToUtf8Bytes(document, ImageJson.Default.ReferenceDocument), (UnixFileMode)0x180);
+        Touch(reference);
+    }
+
+    public void Touch(ImageReference reference) => File.SetLastWriteTimeUtc(PathOf(reference), time.GetUtcNow().UtcDateTime);
+
+    /// <summary>Every reference file: where it is, the manifest's digest (null: damaged), when last asked for.</summary>
+    public IReadOnlyList<(string Path, string? ManifestDigest, DateTimeOffset Used)> All() =>
+    [
+        .. Directory.EnumerateFiles(_directory, "*.json")
+            .Select(path => (path, Read(path)?.ManifestDigest, new DateTimeOffset(File.GetLastWriteTimeUtc(path)))),
+    ];
+
+    private string PathOf(ImageReference reference) =>
+        Path.Combine(_directory, Digest.Hex(Digest.Of(Encoding.UTF8.GetBytes(reference.ToString()))) + ".json");
+
+    private static ReferenceDocument? Read(string path)
+    {
+        try
+        {
+            var document = JsonSerializer.Deserialize(File.ReadAllBytes(path), ImageJson.Default.ReferenceDocument);
+            return Digest.IsDigest(document?.ManifestDigest) ? document : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

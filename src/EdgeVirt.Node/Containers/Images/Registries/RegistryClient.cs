@@ -1,0 +1,125 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography.X509Certificates;
+
+namespace EdgeVirt.Node.Containers.Images.Registries;
+
+/// <summary>
+/// HTTP to one repository of one registry: address, trust, authorisation, and failures in our words.
+/// Made for one pull and disposed, so that no idle connection holds memory between pulls.
+/// </summary>
+internal sealed class RegistryClient : IDisposable
+{
+    private static readonly TimeSpan s_connectTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly HttpClient _http;
+    private readonly RegistryAuthorization _authorization;
+    private readonly Uri _base;
+    private readonly string _name;
+
+    public RegistryClient(string host, string repository, RegistryAccess access, TimeSpan timeout)
+    {
+        _name = $"{host}/{repository}";
+        _base = new Uri(access.Url, $"/v2/{repository}/");
+        _http = new HttpClient(Handler(host, access)) { Timeout = timeout };
+        _authorization = new RegistryAuthorization(_http, access, repository);
+    }
+
+    /// <summary>Sends a GET, authorised as the registry asks for it.</summary>
+    /// <returns>A response with status 200, 206 or 416, its content not yet read.</returns>
+    /// <exception cref="ImagePullException">Any other status, or no answer.</exception>
+    public async Task<HttpResponseMessage> GetAsync(string path, IReadOnlyList<string> accept, long from, CancellationToken ct)
+    {
+        try
+        {
+            var response = await SendAsync(path, accept, from, ct);
+            if (response.StatusCode == HttpStatusCode.Unauthorized && await _authorization.AnswerAsync(response, ct))
+            {
+                response.Dispose();
+                response = await SendAsync(path, accept, from, ct);
+            }
+
+            if (response.StatusCode is HttpStatusCode.OK or HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable)
+            {
+                return response;
+            }
+
+            using (response)
+            {
+                throw Failure(path, response);
+            }
+        }
+        catch (Exception failed) when (IsConnection(failed, ct))
+        {
+            throw Unreachable(failed);
+        }
+    }
+
+    public ImagePullException Unreachable(Exception cause) =>
+        new($"The registry at {_base.Authority} does not answer ({cause.Message}); check the network and Registries in the agent's configuration.", cause) { IsPassing = true };
+
+    public static bool IsConnection(Exception exception, CancellationToken ct) =>
+        exception is HttpRequestException or IOException || (exception is OperationCanceledException && !ct.IsCancellationRequested);
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<HttpResponseMessage> SendAsync(string path, IReadOnlyList<string> accept, long from, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_base, path));
+        foreach (var type in accept)
+        {
+            request.Headers.Accept.ParseAdd(type);
+        }
+
+        if (from > 0)
+        {
+            request.Headers.Range = new RangeHeaderValue(from, null);
+        }
+
+        request.Headers.Authorization = _authorization.Current;
+        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+    }
+
+    private ImagePullException Failure(string path, HttpResponseMessage response) => response.StatusCode switch
+    {
+        HttpStatusCode.NotFound => new($"{_name} has no {path.Replace("/", " ", StringComparison.Ordinal)} (404); push the image, or correct the reference."),
+        HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden =>
+            new($"The registry refuses {_name} ({(int)response.StatusCode}); set username and passwordFile under Registries in the agent's configuration."),
+        var status => new($"The registry answered {(int)status} for {_name}; try again, or look at the registry's log.")
+        {
+            IsPassing = (int)status >= 500 || status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout,
+            RetryAfter = response.Headers.RetryAfter?.Delta,
+        },
+    };
+
+    private static SocketsHttpHandler Handler(string host, RegistryAccess access)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            ConnectTimeout = s_connectTimeout,
+            MaxConnectionsPerServer = 2,
+            MaxAutomaticRedirections = 5,
+            UseCookies = false,
+        };
+        if (access.CaFile is { } file)
+        {
+            handler.SslOptions.CertificateChainPolicy = Trusting(host, file);
+        }
+
+        return handler;
+    }
+
+    private static X509ChainPolicy Trusting(string host, string file)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        try
+        {
+            policy.CustomTrustStore.ImportFromPemFile(file);
+            return policy;
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
+        {
+            throw new ImagePullException($"The CA file {file} of registry {host} cannot be read ({unreadable.Message}); correct caFile.", unreadable);
+        }
+    }
+}

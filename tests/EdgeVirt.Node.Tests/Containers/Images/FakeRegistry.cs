@@ -1,0 +1,97 @@
+using System.Net;
+using System.Text;
+using EdgeVirt.Node.Containers.Images;
+
+namespace EdgeVirt.Node.Tests.Containers.Images;
+
+/// <summary>A registry that hands out what it likes, and asks for a token where it is told one.</summary>
+internal sealed class FakeRegistry : IAsyncDisposable
+{
+    private readonly HttpListener _listener = new();
+    private readonly Dictionary<string, byte[]> _answers = [];
+    private readonly Task _serving;
+
+    public FakeRegistry()
+    {
+        Port = DockerRegistry.FreePort();
+        _listener.Prefixes.Add($"http://127.0.0.1:{Port}/");
+        _listener.Start();
+        _serving = ServeAsync();
+    }
+
+    public int Port { get; }
+
+    public string? Token { get; init; }
+
+    /// <summary>Answered with 503 before anything else is.</summary>
+    public int Failures { get; set; }
+
+    public string? TokenQuery { get; private set; }
+
+    public void Serve(TestImage image, string repository, string tag)
+    {
+        Answer($"/v2/{repository}/manifests/{tag}", image.Manifest);
+        Answer($"/v2/{repository}/blobs/{Digest.Of(image.Config)}", image.Config);
+        foreach (var layer in image.Layers)
+        {
+            Answer($"/v2/{repository}/blobs/{Digest.Of(layer)}", layer);
+        }
+    }
+
+    public void Answer(string path, byte[] content) => _answers[path] = content;
+
+    public async ValueTask DisposeAsync()
+    {
+        _listener.Stop();
+        await _serving;
+        _listener.Close();
+    }
+
+    private async Task ServeAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var context = await _listener.GetContextAsync();
+                await RespondAsync(context.Request, context.Response);
+            }
+        }
+        catch (Exception ended) when (ended is HttpListenerException or ObjectDisposedException)
+        {
+        }
+    }
+
+    private async Task RespondAsync(HttpListenerRequest request, HttpListenerResponse response)
+    {
+        var path = request.Url!.AbsolutePath;
+        byte[] body = [];
+        if (Failures > 0)
+        {
+            Failures--;
+            response.StatusCode = 503;
+        }
+        else if (path == "/token")
+        {
+            TokenQuery = request.Url.Query;
+            body = Encoding.UTF8.GetBytes($$"""{"token":"{{Token}}"}""");
+        }
+        else if (Token is not null && request.Headers["Authorization"] != $"Bearer {Token}")
+        {
+            response.StatusCode = 401;
+            response.AddHeader("WWW-Authenticate", $"Bearer realm=\"http://127.0.0.1:{Port}/token\",service=\"fake\"");
+        }
+        else if (_answers.TryGetValue(path, out var answer))
+        {
+            body = answer;
+        }
+        else
+        {
+            response.StatusCode = 404;
+        }
+
+        response.ContentLength64 = body.Length;
+        await response.OutputStream.WriteAsync(body);
+        response.Close();
+    }
+}

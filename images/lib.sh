@@ -4,6 +4,8 @@
 [ -n "${repo:-}" ] || repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 package_cache=$repo/artifacts/images/.packages
 architecture=${ARCHITECTURE:-$(dpkg --print-architecture)}
+# What apt says is read, so it must say it in English.
+export LC_ALL=C.UTF-8
 # One moment for every file and every history entry, so that equal input gives an equal digest.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1735689600}
 scratch=$(mktemp -d)

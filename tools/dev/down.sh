@@ -25,6 +25,7 @@ take_down() {
     stop "$name" 5 || code=1
   done
   for name in $(our_namespaces); do arguments+=(--netns "$name"); done
+  for file in "$state/nodes"/*/data; do arguments+=(--dir "$file"); done
   step down "Ending containers, mounts and namespaces" \
     tools/dev/remove-node "${arguments[@]}" --dir "$state" --dir "$run_directory" || code=1
   for link in $(our_links); do ip link delete "$link" 2>/dev/null || true; done

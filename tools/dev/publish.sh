@@ -58,8 +58,15 @@ cmd_image() {
   local name
   for name in "${@:-sample}"; do
     [ -x "images/$name/build.sh" ] || fail "there is no recipe images/$name/build.sh"
-    step "image-$name" "Making image $name" "images/$name/build.sh"
+    step "image-$name" "Making image $name" make_image "$name"
   done
+}
+
+make_image() {
+  "images/$1/build.sh" && return
+  # Old or empty package lists are the usual reason, and only root can renew them.
+  [ "$(id -u)" -eq 0 ] || return 1
+  apt-get -q update && "images/$1/build.sh"
 }
 
 cmd_clean() {

@@ -75,7 +75,10 @@ install_packages() {
 }
 
 need_dotnet() {
-  if [ -z "$(command -v dotnet)" ] && [ -x "$HOME/.dotnet/dotnet" ]; then PATH=$HOME/.dotnet:$PATH; fi
+  local home
+  for home in "$HOME" "$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)"; do
+    if ! command -v dotnet >/dev/null && [ -x "$home/.dotnet/dotnet" ]; then PATH=$home/.dotnet:$PATH; fi
+  done
   if ! command -v dotnet >/dev/null || ! dotnet --list-sdks | grep -q '^10\.'; then
     fail "the .NET 10 SDK is missing: get it from https://dot.net (dotnet-install.sh --channel 10.0 puts it into ~/.dotnet, where this script looks)"
   fi

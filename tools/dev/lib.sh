@@ -20,6 +20,20 @@ native_architecture() {
   esac
 }
 
+# Ctrl-C ends the step in hand too: a background job of a script does not hear it.
+step_pid=""
+trap 'interrupt' INT TERM HUP
+interrupt() {
+  [ -z "$step_pid" ] || kill_tree "$step_pid"
+  exit 130
+}
+
+kill_tree() {
+  local child
+  cat "/proc/$1/task/"*/children 2>/dev/null | tr ' ' '\n' | while read -r child; do kill_tree "$child"; done
+  kill -TERM "$1" 2>/dev/null || true
+}
+
 # step LOG TEXT COMMAND...: runs a command with its output in artifacts/dev/LOG.log and shows how long it takes.
 # When it fails: the end of the log, its path, and the command's exit code.
 step() {

@@ -20,7 +20,7 @@ iputils-ping|test|tries the networks of tests
 lld|test|links for arm64
 llvm|test|strips arm64 programs
 gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
-libc6-dev-arm64-cross|test|the arm64 C library
+libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
 podman|bench|is compared with
 docker.io|bench|is compared with

@@ -37,7 +37,7 @@ take_lock() {
 }
 
 cmd_up() {
-  local nodes=1 detach=false
+  local nodes=1 detach=false part
   while [ $# -gt 0 ]; do
     case $1 in
       --nodes) nodes=${2:-}; shift ;;
@@ -58,7 +58,7 @@ cmd_up() {
 
   say "Preparing"
   setup_for up
-  cmd_publish "$(native_architecture)" >/dev/null
+  for part in agent cli hub; do publish_part "$part" "$(native_architecture)"; done
   cmd_image sample
   if something_left; then
     say "Taking down what an earlier run left"
@@ -66,10 +66,9 @@ cmd_up() {
   fi
 
   trap 'abort_up' EXIT
-  trap 'exit 130' INT TERM HUP
   say "Starting a hub and $nodes node(s)"
   start_fleet "$nodes"
-  trap - EXIT INT TERM HUP
+  trap - EXIT
   printf '%s\n' "$nodes" >"$state/nodes.count"
   summary "$nodes"
   if ! $detach; then follow "$nodes"; fi
@@ -80,16 +79,9 @@ abort_up() {
   local code=$?
   trap - EXIT
   trap '' INT TERM HUP
-  [ -z "${step_pid:-}" ] || kill_tree "$step_pid"
   say "Not up. Taking down what was started; logs stay in artifacts/dev/."
   take_down || true
   exit "$((code == 0 ? 1 : code))"
-}
-
-kill_tree() {
-  local child
-  cat "/proc/$1/task/"*/children 2>/dev/null | tr ' ' '\n' | while read -r child; do kill_tree "$child"; done
-  kill -TERM "$1" 2>/dev/null || true
 }
 
 start_fleet() {

@@ -24,13 +24,14 @@ native_architecture() {
 step_pid=""
 trap 'interrupt' INT TERM HUP
 interrupt() {
+  trap "" INT TERM HUP
   [ -z "$step_pid" ] || kill_tree "$step_pid"
   exit 130
 }
 
 kill_tree() {
   local child
-  cat "/proc/$1/task/"*/children 2>/dev/null | tr ' ' '\n' | while read -r child; do kill_tree "$child"; done
+  cat "/proc/$1/task/"*/children 2>/dev/null | tr ' ' '\n' | while read -r child; do kill_tree "$child"; done || true
   kill -TERM "$1" 2>/dev/null || true
 }
 

@@ -24,10 +24,13 @@ libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
 podman|bench|is compared with
 docker.io|bench|is compared with
+docker-cli|bench|is the command of docker.io from Debian 13 on
 '
 
 installed() {
   case $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) in "install ok installed") return 0 ;; esac
+  # In Debian 12 docker.io has the command itself.
+  if [ "$1" = docker-cli ] && grep -q '^VERSION_ID="12"' /etc/os-release; then return 0; fi
   # Debian 13 has the emulators in qemu-user; the old name only points there.
   [ "$1" = qemu-user-static ] && command -v qemu-aarch64-static qemu-aarch64 >/dev/null 2>&1
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeVirt.Hub.Api;
 
 namespace EdgeVirt.Hub;
 
@@ -8,4 +9,7 @@ namespace EdgeVirt.Hub;
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(HubEndpoints.File))]
+[JsonSerializable(typeof(ApiTokenRequest))]
+[JsonSerializable(typeof(ApiTokenIssued))]
+[JsonSerializable(typeof(ApiTokenList))]
 internal sealed partial class HubJson : JsonSerializerContext;

@@ -1,8 +1,14 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Reflection;
+using EdgeVirt.Hub.Access;
+using EdgeVirt.Hub.Api;
 using EdgeVirt.Hub.Audit;
+using EdgeVirt.Hub.Enrollment;
 using EdgeVirt.Hub.Resources;
 using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Storage;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EdgeVirt.Hub;
 
@@ -36,7 +42,7 @@ internal static class Program
             await Console.Error.WriteLineAsync($"edgevirt-hub: {e.Message}");
             return ExitUsage;
         }
-        catch (Exception e) when (e is HubStorageException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is HubStorageException or PkiException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"edgevirt-hub: {e.Message}");
             return ExitFailure;
@@ -46,16 +52,47 @@ internal static class Program
     /// <summary>The whole hub, ready to start.</summary>
     internal static WebApplication Build(WebApplicationBuilder builder, HubOptions options)
     {
+        builder.WebHost.UseListeners(options);
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning);
+        builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services
             .AddSingleton(options)
-            .AddSingleton(TimeProvider.System)
             .AddSingleton<HubEndpoints>()
             .AddStorage(options)
             .AddAudit()
             .AddResources()
-            .AddScheduling();
+            .AddScheduling()
+            .AddAccess()
+            .AddEnrollment()
+            .AddApi();
 
         var app = builder.Build();
+        app.UseMiddleware<ApiErrors>();
+        app.UseRouting();
+        app.UsePortSeparation();
+        app.UseAccess();
+
+        app.MapApi();
+        app.MapGroup("").WithMetadata(new Listeners.ForNodes()).MapEnrollment();
+
+        // What is damaged is to be said at once, not when the first request needs it.
+        app.Services.GetRequiredService<SecretsKey>();
+        app.Services.GetRequiredService<ApiTokens>();
+        app.Lifetime.ApplicationStarted.Register(() => Announce(app.Services, options));
         return app;
     }
+
+    private static void Announce(IServiceProvider services, HubOptions options)
+    {
+        var endpoints = services.GetRequiredService<HubEndpoints>();
+        endpoints.Write(options.EndpointsFile);
+        var host = options.Advertise is [var first, ..] ? first : HostOf(options.Listen[0]);
+        Console.WriteLine(
+            $"edgevirt-hub {Version} ready: api https://{host}:{endpoints.ApiPort}, nodes {host}:{endpoints.NodePort}, " +
+            $"mqtt {host}:{endpoints.MqttPort}, admin credential in {options.AdminTokenFile}");
+    }
+
+    private static string HostOf(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)
+        ? "localhost"
+        : address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
 }

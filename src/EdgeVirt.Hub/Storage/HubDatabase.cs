@@ -143,9 +143,14 @@ internal sealed class HubDatabase : IAsyncDisposable, IDisposable
     private void Close()
     {
         closed = true;
+
+        // The writer goes last: it alone can fold the write-ahead log into the file.
+        using (var reader = new SqliteConnection(readerSource))
+        {
+            SqliteConnection.ClearPool(reader);
+        }
+
         writer.Dispose();
-        using var reader = new SqliteConnection(readerSource);
-        SqliteConnection.ClearPool(reader);
         claim.Dispose();
     }
 

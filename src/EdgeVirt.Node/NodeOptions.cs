@@ -39,6 +39,9 @@ internal sealed record NodeOptions
     /// <summary>Cap of the outbox on disk, bytes; the oldest records go first.</summary>
     public long OutboxMaxBytes { get; init; } = 64L << 20;
 
+    /// <summary>Most that telemetry may send per second, bytes, for thin links; 0: as much as the link takes.</summary>
+    public long TelemetryMaxBytesPerSecond { get; init; }
+
     /// <summary>Below <see cref="DataDir"/>.</summary>
     public string IdentityDirectory => Path.Combine(DataDir, "identity");
 
@@ -86,6 +89,7 @@ internal static class NodeOptionsValidation
         Check(options.HeartbeatSeconds is >= 1 and <= 3600, "heartbeatSeconds must be between 1 and 3600");
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
+        Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         foreach (var (host, registry) in options.Registries)
         {
             Check(

@@ -23,6 +23,7 @@ internal static class NodeOptionsReader
         new("heartbeat-seconds", (o, v) => o with { HeartbeatSeconds = (int)Number("heartbeat-seconds", v, int.MaxValue) }),
         new("telemetry-interval-seconds", (o, v) => o with { TelemetryIntervalSeconds = (int)Number("telemetry-interval-seconds", v, int.MaxValue) }),
         new("outbox-max-bytes", (o, v) => o with { OutboxMaxBytes = Number("outbox-max-bytes", v, long.MaxValue) }),
+        new("telemetry-max-bytes-per-second", (o, v) => o with { TelemetryMaxBytesPerSecond = Number("telemetry-max-bytes-per-second", v, long.MaxValue) }),
     ];
 
     /// <summary>The options, read and checked.</summary>

@@ -3,6 +3,7 @@ using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Hub;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
+using EdgeVirt.Node.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -32,6 +33,7 @@ try
         .AddReconcilers()
         .AddControl()
         .AddHubLink()
+        .AddTelemetry()
         .AddNode();
 
     await builder.Build().RunAsync();

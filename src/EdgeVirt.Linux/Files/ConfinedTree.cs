@@ -9,10 +9,11 @@ namespace EdgeVirt.Linux.Files;
 /// Makes files, directories and links beneath one directory, by descriptors, and never outside of it: no
 /// symbolic link is followed anywhere on a path, and <c>..</c> leads nowhere. Paths are relative byte strings
 /// with single slashes. What exists under a name is replaced, except that a directory stays a directory.
-/// Missing parents are made with mode 0755. Times of directories survive later changes inside them.
+/// Missing parents look like those of the trees below, if any has them, else they get mode 0755 and root.
+/// Times of directories survive later changes inside them.
 /// One caller at a time.
 /// </summary>
-public sealed class ConfinedTree : IDisposable
+public sealed partial class ConfinedTree : IDisposable
 {
     private const string OpaqueAttribute = "trusted.overlay.opaque";
     private static readonly int OpenDirectoryFlags = DirectoryOnly | NoFollow | CloseOnExec;
@@ -22,12 +23,23 @@ public sealed class ConfinedTree : IDisposable
     private SafeFileHandle? _parent;
     private Stat _parentTimes;
 
-    private ConfinedTree(SafeFileHandle root) => _root = root;
+    private readonly List<string> _below;
+
+    private ConfinedTree(SafeFileHandle root, IEnumerable<string> below) => (_root, _below) = (root, [.. below.Reverse()]);
 
     /// <summary>Opens a directory that exists.</summary>
+    /// <param name="path">The tree's root.</param>
+    /// <param name="below">
+    /// Trees that overlayfs will show below this one, lowest first. Directories that nothing but an entry's name
+    /// speaks of take ownership, mode and times from there: a whiteout in <c>/tmp</c> must not change <c>/tmp</c>.
+    /// </param>
     /// <exception cref="LinuxException">It cannot be opened, or is a symbolic link or no directory.</exception>
-    public static ConfinedTree Open(string path) =>
-        new(Handle(FileCalls.Open(Terminated(Encoding.UTF8.GetBytes(path)), OpenDirectoryFlags, 0), "open", path));
+    public static ConfinedTree Open(string path, IReadOnlyList<string>? below = null)
+    {
+        var tree = new ConfinedTree(OpenRoot(path), below ?? []);
+        tree.LookLikeBelow(tree._root, default);
+        return tree;
+    }
 
     /// <summary>Makes a directory, or gives an existing one these attributes. The empty path is the tree's root.</summary>
     public void MakeDirectory(ReadOnlySpan<byte> path, EntryMetadata metadata)
@@ -212,7 +224,13 @@ public sealed class ConfinedTree : IDisposable
             foreach (var range in path.Split((byte)'/'))
             {
                 Check(Status(current, default, out var before), "stat", path);
+                var isMissing = Status(current, path[range], out _) == ENOENT;
                 var next = EnterDirectory(current, path[range], path, replace: false);
+                if (isMissing)
+                {
+                    LookLikeBelow(next, path[..range.End.GetOffset(path.Length)]);
+                }
+
                 EntryAttributes.RestoreTimes(current, before);
                 current.Dispose();
                 current = next;
@@ -250,6 +268,11 @@ public sealed class ConfinedTree : IDisposable
     private SafeFileHandle? WalkOrNull(ReadOnlySpan<byte> path)
     {
         var current = Handle(Duplicate(_root), "dup", "");
+        if (path.IsEmpty)
+        {
+            return current;
+        }
+
         foreach (var range in path.Split((byte)'/'))
         {
             using var previous = current;

@@ -59,6 +59,8 @@ internal static unsafe partial class FileCalls
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct Stat
     {
+        [FieldOffset(20)] public uint User;
+        [FieldOffset(24)] public uint Group;
         [FieldOffset(28)] public ushort Mode;
         [FieldOffset(64)] public long AccessSeconds;
         [FieldOffset(72)] public uint AccessNanoseconds;

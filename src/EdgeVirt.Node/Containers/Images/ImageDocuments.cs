@@ -65,7 +65,7 @@ internal sealed record ReferenceDocument
 /// <summary>Lies beside a layer's directory and says that it is whole.</summary>
 internal sealed record LayerMarker
 {
-    public required string DiffId { get; init; }
+    public required string ChainId { get; init; }
     public required long Bytes { get; init; }
     public required int Entries { get; init; }
 }

@@ -6,7 +6,7 @@ namespace EdgeVirt.Node.Containers.Images;
 internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, LayerStore layers)
 {
     /// <returns>Bytes given back, by the sizes that were unpacked and stored.</returns>
-    public long Collect(IReadOnlySet<string> manifestsInUse, IReadOnlySet<string> pinnedDiffIds, DateTimeOffset unusedSince, CancellationToken ct)
+    public long Collect(IReadOnlySet<string> manifestsInUse, IReadOnlySet<string> pinnedLayers, DateTimeOffset unusedSince, CancellationToken ct)
     {
         HashSet<string> manifests = [.. manifestsInUse];
         List<string> oldReferences = [];
@@ -23,7 +23,7 @@ internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, L
         }
 
         HashSet<string> keptBlobs = [.. manifests];
-        HashSet<string> keptLayers = [.. pinnedDiffIds];
+        HashSet<string> keptLayers = [.. pinnedLayers];
         foreach (var digest in manifests)
         {
             if (!Mark(digest, keptBlobs, keptLayers))
@@ -41,7 +41,7 @@ internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, L
             File.Delete(path);
         }
 
-        return Sweep(keptBlobs, keptLayers, isPulling: pinnedDiffIds.Count > 0, ct);
+        return Sweep(keptBlobs, keptLayers, isPulling: pinnedLayers.Count > 0, ct);
     }
 
     private bool Mark(string manifestDigest, HashSet<string> keptBlobs, HashSet<string> keptLayers)
@@ -59,18 +59,18 @@ internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, L
             return false;
         }
 
-        keptLayers.UnionWith(ImageManifest.ReadDiffIds(configBytes));
+        keptLayers.UnionWith(ChainId.Of(ImageManifest.ReadDiffIds(configBytes)));
         return true;
     }
 
     private long Sweep(HashSet<string> keptBlobs, HashSet<string> keptLayers, bool isPulling, CancellationToken ct)
     {
         long freed = 0;
-        foreach (var diffId in layers.All().Where(id => !keptLayers.Contains(id)))
+        foreach (var chainId in layers.All().Where(id => !keptLayers.Contains(id)))
         {
             ct.ThrowIfCancellationRequested();
-            freed += layers.Find(diffId)?.Bytes ?? 0;
-            layers.Remove(diffId);
+            freed += layers.Find(chainId)?.Bytes ?? 0;
+            layers.Remove(chainId);
         }
 
         // Blobs of a pull under way are not named anywhere yet.

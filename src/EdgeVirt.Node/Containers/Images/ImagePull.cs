@@ -45,7 +45,7 @@ internal sealed partial class ImagePull(
     /// <param name="reference">For the log.</param>
     /// <param name="digest">Of <paramref name="manifestBytes"/>.</param>
     /// <param name="manifestBytes">The platform's manifest.</param>
-    /// <param name="pin">Told the diff ids before they are looked for, so that garbage collection leaves them.</param>
+    /// <param name="pin">Told the layers' chain ids before they are looked for, so that garbage collection leaves them.</param>
     /// <param name="ct">Gives up; what is complete stays, and the next pull goes on from there.</param>
     public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, CancellationToken ct)
     {
@@ -55,12 +55,15 @@ internal sealed partial class ImagePull(
             var configBytes = await ConfigAsync(manifest.Config, ct);
             var config = manifest.ReadConfig(configBytes, options.Platform);
             var diffIds = config.Rootfs?.DiffIds ?? [];
-            pin(diffIds);
+            var chain = ChainId.Of(diffIds);
+            List<string> below = [];
+            pin(chain);
             long unpacked = 0;
             for (var i = 0; i < manifest.Layers.Count; i++)
             {
-                var marker = layers.Find(diffIds[i]) ?? await LayerAsync(reference, manifest, i, diffIds[i], options.Limits.MaxUnpackedBytes - unpacked, ct);
+                var marker = layers.Find(chain[i]) ?? await LayerAsync(reference, manifest, i, new LayerPlace(diffIds[i], chain[i], [.. below]), options.Limits.MaxUnpackedBytes - unpacked, ct);
                 unpacked += marker.Bytes;
+                below.Add(layers.PathOf(chain[i]));
             }
 
             Keep(manifest.Config.Digest!, configBytes);
@@ -76,7 +79,7 @@ internal sealed partial class ImagePull(
     private async Task<byte[]> ConfigAsync(Descriptor descriptor, CancellationToken ct) =>
         blobs.Read(descriptor.Digest!) ?? await source.FetchConfigAsync(descriptor, ct);
 
-    private async Task<LayerMarker> LayerAsync(ImageReference reference, ImageManifest manifest, int index, string diffId, long bytesLeft, CancellationToken ct)
+    private async Task<LayerMarker> LayerAsync(ImageReference reference, ImageManifest manifest, int index, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
         var layer = manifest.Layers[index];
         for (var isLastTry = false; ; isLastTry = true)
@@ -84,8 +87,8 @@ internal sealed partial class ImagePull(
             try
             {
                 await using var blob = await source.OpenLayerAsync(layer, there => Report(reference, index, manifest.Layers.Count, there, layer.Size), ct);
-                var marker = await Task.Run(() => layers.Unpack(blob, layer, diffId, bytesLeft, ct), ct);
-                _newLayers.Add(diffId);
+                var marker = await Task.Run(() => layers.Unpack(blob, layer, place, bytesLeft, ct), ct);
+                _newLayers.Add(place.ChainId);
                 source.DropLayer(layer);
                 return marker;
             }
@@ -117,9 +120,9 @@ internal sealed partial class ImagePull(
 
     private void GiveBack()
     {
-        foreach (var diffId in _newLayers)
+        foreach (var chainId in _newLayers)
         {
-            layers.Remove(diffId);
+            layers.Remove(chainId);
         }
 
         foreach (var digest in _newBlobs)

@@ -22,7 +22,7 @@ internal sealed partial class ImageStore : IDisposable
     private readonly Lock _files = new();
     private readonly SemaphoreSlim _pulls = new(1);
 
-    /// <summary>Diff ids of the pull under way.</summary>
+    /// <summary>Chain ids of the pull under way.</summary>
     private readonly HashSet<string> _pinned = [];
 
     /// <summary>Opens the store and removes what a crash left of unfinished work.</summary>
@@ -138,11 +138,11 @@ internal sealed partial class ImageStore : IDisposable
         }
     }
 
-    private void Pin(IReadOnlyList<string> diffIds)
+    private void Pin(IReadOnlyList<string> chainIds)
     {
         lock (_files)
         {
-            _pinned.UnionWith(diffIds);
+            _pinned.UnionWith(chainIds);
         }
     }
 
@@ -189,13 +189,9 @@ internal sealed partial class ImageStore : IDisposable
         }
 
         var config = manifest.ReadConfig(configBytes, _options.Platform);
-        var diffIds = config.Rootfs?.DiffIds ?? [];
-        return diffIds.All(id => _layers.Find(id) is not null)
-            ? new StoredImage(manifestDigest, ImageManifest.ToRunConfig(config), [.. OncePerLayer(diffIds).Select(_layers.PathOf)])
+        var chain = ChainId.Of(config.Rootfs?.DiffIds ?? []);
+        return chain.All(id => _layers.Find(id) is not null)
+            ? new StoredImage(manifestDigest, ImageManifest.ToRunConfig(config), [.. chain.Select(_layers.PathOf)])
             : null;
     }
-
-    /// <summary>overlayfs refuses a directory twice. The uppermost of two equal layers covers the other entirely.</summary>
-    private static IEnumerable<string> OncePerLayer(IReadOnlyList<string> diffIds) =>
-        diffIds.Where((id, index) => !diffIds.Skip(index + 1).Contains(id));
 }

@@ -16,13 +16,23 @@ internal sealed class ImageStoreTests
     public void CleanUp() => _fixture.Dispose();
 
     [Test]
-    public async Task Names_a_layer_that_appears_twice_once()
+    public async Task Gives_a_layer_that_appears_twice_two_directories()
     {
         var layer = new TarBuilder().File("a").ToArray();
         new TestImage(Packing.Gzip, layer, new TarBuilder().File("b").ToArray(), layer).WriteLayout(_fixture.Layout);
         var stored = await _fixture.PullLayoutAsync();
-        Assert.That(stored.LayerDirectories, Is.Unique.And.Count.EqualTo(2));
-        Assert.That(File.Exists(Path.Combine(stored.LayerDirectories[1], "a")), "the upper of the two");
+        Assert.That(stored.LayerDirectories, Is.Unique.And.Count.EqualTo(3));
+        Assert.That(File.Exists(Path.Combine(stored.LayerDirectories[2], "a")));
+    }
+
+    [Test]
+    public async Task A_directory_that_a_layer_only_implies_looks_as_it_does_below()
+    {
+        new TestImage(Packing.Gzip, new TarBuilder().Directory("./", mode: 0x1C0).Directory("tmp", mode: 0x3FF).File("tmp/x").ToArray(),
+            new TarBuilder().File("tmp/.wh.x", "").ToArray()).WriteLayout(_fixture.Layout);
+        var stored = await _fixture.PullLayoutAsync();
+        Assert.That((int)File.GetUnixFileMode(Path.Combine(stored.LayerDirectories[1], "tmp")), Is.EqualTo(0x3FF));
+        Assert.That((int)File.GetUnixFileMode(stored.LayerDirectories[1]), Is.EqualTo(0x1C0));
     }
 
     [TestCase("manifest", "flip")]

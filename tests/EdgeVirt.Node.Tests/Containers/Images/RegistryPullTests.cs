@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Images.Layers;
 
 namespace EdgeVirt.Node.Tests.Containers.Images;
 
@@ -42,7 +43,7 @@ internal sealed class RegistryPullTests
         var stored = await EnsureAsync("registry.test/apps/web:1.0");
 
         Assert.That(stored.ManifestDigest, Is.EqualTo(Digest.Of(image.Manifest)));
-        Assert.That(stored.LayerDirectories.Select(Path.GetFileName), Is.EqualTo(image.DiffIds.Select(Digest.Hex)));
+        Assert.That(stored.LayerDirectories.Select(Path.GetFileName), Is.EqualTo(ChainId.Of(image.DiffIds).Select(Digest.Hex)));
         Assert.That(File.ReadAllText(Path.Combine(stored.LayerDirectories[1], "etc", "name")), Is.EqualTo("upper"));
         Assert.That(stored.Config.Entrypoint, Is.EqualTo(new[] { "/bin/app" }));
         Assert.That(stored.Config, Has.Property("User").EqualTo("33:33").And.Property("WorkingDir").EqualTo("/srv").And.Property("StopSignal").EqualTo("SIGQUIT"));

@@ -9,6 +9,41 @@ namespace EdgeVirt.Node.Tests.Containers.Images;
 internal sealed class RoundTripTests
 {
     [Test]
+    public async Task Merges_layers_to_the_tree_that_umoci_unpacks()
+    {
+        using var fixture = new StoreFixture();
+        var bundle = Path.Combine(fixture.Root, "bundle");
+        var rootfs = Path.Combine(bundle, "rootfs");
+        var image = $"{fixture.Layout}:v1";
+        await StoreFixture.RunAsync("umoci", "init", "--layout", fixture.Layout);
+        await StoreFixture.RunAsync("umoci", "new", "--image", image);
+        await StoreFixture.RunAsync("umoci", "unpack", "--image", image, bundle);
+        await FillAsync(rootfs);
+        await StoreFixture.RunAsync("umoci", "repack", "--refresh-bundle", "--image", image, bundle);
+        File.Delete(Path.Combine(rootfs, "bin", "tool"));
+        Directory.Delete(Path.Combine(rootfs, "var", "old"), recursive: true);
+        Directory.CreateDirectory(Path.Combine(rootfs, "new"));
+        File.WriteAllText(Path.Combine(rootfs, "new", "file"), "second layer");
+        await StoreFixture.RunAsync("umoci", "repack", "--image", image, bundle);
+        var expected = Path.Combine(fixture.Root, "expected");
+        await StoreFixture.RunAsync("umoci", "unpack", "--image", image, expected);
+
+        var stored = await fixture.PullLayoutAsync();
+
+        Assert.That(stored.LayerDirectories, Has.Count.EqualTo(2));
+        var merged = Directory.CreateDirectory(Path.Combine(fixture.Root, "merged")).FullName;
+        await StoreFixture.RunAsync("mount", "-t", "overlay", "overlay", "-o", $"lowerdir={stored.LayerDirectories[1]}:{stored.LayerDirectories[0]}", merged);
+        try
+        {
+            Assert.That(await StoreFixture.DescribeAsync(merged), Is.EqualTo(await StoreFixture.DescribeAsync(Path.Combine(expected, "rootfs"))));
+        }
+        finally
+        {
+            await StoreFixture.RunAsync("umount", merged);
+        }
+    }
+
+    [Test]
     public async Task Hides_what_whiteouts_and_opaque_directories_hide()
     {
         using var fixture = new StoreFixture();
@@ -56,7 +91,7 @@ internal sealed class RoundTripTests
             store.Clean();
             var bytes = File.ReadAllBytes(tar);
             var digest = Digest.Of(bytes);
-            store.Unpack(new MemoryStream(bytes), new Descriptor { Digest = digest, Size = bytes.Length }, digest, 1 << 30, CancellationToken.None);
+            store.Unpack(new MemoryStream(bytes), new Descriptor { Digest = digest, Size = bytes.Length }, new LayerPlace(digest, digest, []), 1 << 30, CancellationToken.None);
             Assert.That(await StoreFixture.DescribeAsync(store.PathOf(digest)), Is.EqualTo(await StoreFixture.DescribeAsync(tree)));
         }, iter: 15, threads: 1).GetAwaiter().GetResult();
     }
@@ -99,5 +134,25 @@ internal sealed class RoundTripTests
         await StoreFixture.RunAsync("chown", $"{owner}:{owner + 1}", path);
         await StoreFixture.RunAsync("chmod", Convert.ToString(mode, 8), path);
         await StoreFixture.RunAsync("setfattr", "-n", "user.test", "-v", "0x00ff" + Convert.ToHexString(content.AsSpan(0, Math.Min(20, content.Length))), path);
+    }
+
+    private static async Task FillAsync(string rootfs)
+    {
+        Directory.CreateDirectory(Path.Combine(rootfs, "bin"));
+        Directory.CreateDirectory(Path.Combine(rootfs, "var", "old", "deep"));
+        File.WriteAllText(Path.Combine(rootfs, "var", "old", "deep", "file"), "goes away");
+        File.WriteAllText(Path.Combine(rootfs, "bin", "tool"), "goes away");
+        var setuid = Path.Combine(rootfs, "bin", "setuid");
+        File.WriteAllText(setuid, "#!/bin/sh\n");
+        await StoreFixture.RunAsync("chown", "12:34", setuid);
+        await StoreFixture.RunAsync("chmod", "6755", setuid);
+        await StoreFixture.RunAsync("ln", setuid, Path.Combine(rootfs, "bin", "twin"));
+        await StoreFixture.RunAsync("ln", "-s", "/bin/setuid", Path.Combine(rootfs, "link"));
+        await StoreFixture.RunAsync("mkfifo", Path.Combine(rootfs, "fifo"));
+        var capable = Path.Combine(rootfs, "bin", "capable");
+        File.WriteAllText(capable, "capable");
+        await StoreFixture.RunAsync("setfattr", "-n", "security.capability", "-v", "0x0100000200040000000000000000000000000000", capable);
+        await StoreFixture.RunAsync("touch", "-d", "2001-02-03 04:05:06", capable);
+        await StoreFixture.RunAsync("chmod", "1777", Path.Combine(rootfs, "var"));
     }
 }

@@ -6,7 +6,7 @@ using ZstdSharp;
 namespace EdgeVirt.Node.Containers.Images.Layers;
 
 /// <summary>
-/// Unpacked layers by diff id, shared between images. <c>layers/&lt;hex&gt;</c> is the tree;
+/// Unpacked layers by chain id, shared between images that have them on the same base. <c>layers/&lt;hex&gt;</c> is the tree;
 /// <c>layers/&lt;hex&gt;.complete</c> beside it appears last and says that the tree is whole.
 /// What has no marker is the rest of a crash.
 /// </summary>
@@ -16,15 +16,15 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
     private const string TemporaryPrefix = ".tmp-";
     private const string TrashPrefix = ".trash-";
 
-    public string PathOf(string diffId) => Path.Combine(directory, Digest.Hex(diffId));
+    public string PathOf(string chainId) => Path.Combine(directory, Digest.Hex(chainId));
 
     /// <summary>The marker of a whole layer; null where there is none.</summary>
-    public LayerMarker? Find(string diffId)
+    public LayerMarker? Find(string chainId)
     {
         try
         {
-            var marker = JsonSerializer.Deserialize(File.ReadAllBytes(PathOf(diffId) + MarkerSuffix), ImageJson.Default.LayerMarker);
-            return marker?.DiffId == diffId && Directory.Exists(PathOf(diffId)) ? marker : null;
+            var marker = JsonSerializer.Deserialize(File.ReadAllBytes(PathOf(chainId) + MarkerSuffix), ImageJson.Default.LayerMarker);
+            return marker?.ChainId == chainId && Directory.Exists(PathOf(chainId)) ? marker : null;
         }
         catch (Exception absent) when (absent is FileNotFoundException or DirectoryNotFoundException or JsonException)
         {
@@ -39,8 +39,8 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
         foreach (var path in Directory.EnumerateFileSystemEntries(directory).ToList())
         {
             var name = Path.GetFileName(path);
-            var diffId = "sha256:" + Path.GetFileNameWithoutExtension(name);
-            if (!Digest.IsDigest(diffId) || Find(diffId) is null)
+            var chainId = "sha256:" + Path.GetFileNameWithoutExtension(name);
+            if (!Digest.IsDigest(chainId) || Find(chainId) is null)
             {
                 FileTree.Remove(path);
             }
@@ -56,23 +56,23 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
     /// <summary>Unpacks a layer, proving its compressed and its unpacked digest. On any failure nothing of it is left.</summary>
     /// <param name="blob">The compressed layer, from its beginning; seekable.</param>
     /// <param name="layer">What the manifest says of it.</param>
-    /// <param name="diffId">What the config says of it.</param>
+    /// <param name="place">What the config says of it, and what lies below.</param>
     /// <param name="bytesLeft">How large it may become.</param>
     /// <param name="ct">Gives up between two reads.</param>
     /// <exception cref="DamagedBlobException">The compressed bytes are not those of the digest.</exception>
     /// <exception cref="ImageRefusedException">The layer is not one that may be unpacked.</exception>
     /// <exception cref="ImagePullException">The disk is full.</exception>
-    public LayerMarker Unpack(Stream blob, Descriptor layer, string diffId, long bytesLeft, CancellationToken ct)
+    public LayerMarker Unpack(Stream blob, Descriptor layer, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
-        var target = PathOf(diffId);
-        var temporary = Path.Combine(directory, TemporaryPrefix + Digest.Hex(diffId));
-        Remove(diffId);
+        var target = PathOf(place.ChainId);
+        var temporary = Path.Combine(directory, TemporaryPrefix + Digest.Hex(place.ChainId));
+        Remove(place.ChainId);
         FileTree.Remove(temporary);
         Directory.CreateDirectory(temporary, (UnixFileMode)0x1ED);
         using var compressed = new HashingStream(blob);
         try
         {
-            var marker = UnpackInto(temporary, blob, compressed, layer, diffId, bytesLeft, ct);
+            var marker = UnpackInto(temporary, blob, compressed, layer, place, bytesLeft, ct);
             Directory.Move(temporary, target);
             DurableFile.SyncDirectory(directory);
             DurableFile.Write(target + MarkerSuffix, JsonSerializer.SerializeToUtf8Bytes(marker, ImageJson.Default.LayerMarker), (UnixFileMode)0x180);
@@ -96,13 +96,13 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
     }
 
     /// <summary>Removes a layer: first the marker, so that half a tree is never taken for a whole one.</summary>
-    public void Remove(string diffId)
+    public void Remove(string chainId)
     {
-        var path = PathOf(diffId);
+        var path = PathOf(chainId);
         File.Delete(path + MarkerSuffix);
         if (Directory.Exists(path))
         {
-            var trash = Path.Combine(directory, TrashPrefix + Digest.Hex(diffId));
+            var trash = Path.Combine(directory, TrashPrefix + Digest.Hex(chainId));
             FileTree.Remove(trash);
             Directory.Move(path, trash);
             FileTree.Remove(trash);
@@ -121,12 +121,12 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
     }
 
     private LayerMarker UnpackInto(
-        string temporary, Stream blob, HashingStream compressed, Descriptor layer, string diffId, long bytesLeft, CancellationToken ct)
+        string temporary, Stream blob, HashingStream compressed, Descriptor layer, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
         CheckDisk(0);
         using var plain = LayerCompression.Open(blob, compressed);
         using var content = new HashingStream(plain, count => CheckSize(count, compressed.Count, bytesLeft));
-        using var tree = ConfinedTree.Open(temporary);
+        using var tree = ConfinedTree.Open(temporary, place.Below);
         var unpacker = new LayerUnpacker(new TarReader(content), tree, limits, CheckDisk);
         unpacker.Run(ct);
         content.Drain();
@@ -141,13 +141,13 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
             throw new ImageRefusedException(ImageRefusedReason.SizeMismatch, $"Layer {layer.Digest} has {compressed.Count} bytes, its manifest says {layer.Size}.");
         }
 
-        if (content.Digest != diffId)
+        if (content.Digest != place.DiffId)
         {
-            throw new ImageRefusedException(ImageRefusedReason.DiffIdMismatch, $"Layer {layer.Digest} unpacks to {content.Digest}, its config says {diffId}.");
+            throw new ImageRefusedException(ImageRefusedReason.DiffIdMismatch, $"Layer {layer.Digest} unpacks to {content.Digest}, its config says {place.DiffId}.");
         }
 
         tree.Sync();
-        return new LayerMarker { DiffId = diffId, Bytes = content.Count, Entries = unpacker.Entries };
+        return new LayerMarker { ChainId = place.ChainId, Bytes = content.Count, Entries = unpacker.Entries };
     }
 
     private void CheckSize(long unpacked, long compressed, long bytesLeft)
@@ -163,6 +163,9 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
         }
     }
 }
+
+/// <summary>Which layer it is to be, and the directories of those below it, lowest first.</summary>
+internal sealed record LayerPlace(string DiffId, string ChainId, IReadOnlyList<string> Below);
 
 /// <summary>Stored or fetched bytes are not those that their digest names; fetching them again can help.</summary>
 internal sealed class DamagedBlobException(string digest, Exception? inner = null) : Exception($"Blob {digest} is damaged.", inner);

@@ -4,10 +4,14 @@ using System.Reflection;
 using EdgeVirt.Hub.Access;
 using EdgeVirt.Hub.Api;
 using EdgeVirt.Hub.Audit;
+using EdgeVirt.Hub.Broker;
 using EdgeVirt.Hub.Enrollment;
+using EdgeVirt.Hub.Nodes;
 using EdgeVirt.Hub.Resources;
 using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Storage;
+using EdgeVirt.Hub.Sync;
+using EdgeVirt.Hub.Tunnels;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EdgeVirt.Hub;
@@ -64,6 +68,10 @@ internal static class Program
             .AddScheduling()
             .AddAccess()
             .AddEnrollment()
+            .AddNodes()
+            .AddBroker()
+            .AddSync()
+            .AddTunnels()
             .AddApi();
 
         var app = builder.Build();
@@ -73,7 +81,10 @@ internal static class Program
         app.UseAccess();
 
         app.MapApi();
-        app.MapGroup("").WithMetadata(new Listeners.ForNodes()).MapEnrollment();
+        var nodePort = app.MapGroup("").WithMetadata(new Listeners.ForNodes());
+        nodePort.MapEnrollment();
+        nodePort.MapSync();
+        nodePort.MapTunnels();
 
         // What is damaged is to be said at once, not when the first request needs it.
         app.Services.GetRequiredService<SecretsKey>();

@@ -35,7 +35,7 @@ internal sealed class EnrollmentService(
     public override async Task<EnrollResponse> Enroll(EnrollRequest request, ServerCallContext context)
     {
         const string Action = "enroll";
-        RefuseIfBlocked(context);
+        RefuseIfBlocked(context, Action);
         if (!ClaimToken.TryParse(request.ClaimToken, out var token))
         {
             throw await RefuseAsync(context, Action, "the text is no claim token", StatusCode.Unauthenticated, WrongToken);
@@ -74,7 +74,6 @@ internal sealed class EnrollmentService(
     public override async Task<RenewResponse> Renew(RenewRequest request, ServerCallContext context)
     {
         const string Action = "renew";
-        RefuseIfBlocked(context);
         var certificate = context.GetHttpContext().Connection.ClientCertificate;
         var check = authentication.Check(certificate, allowExpired: true);
         if (check.Node is not { } node)
@@ -108,9 +107,9 @@ internal sealed class EnrollmentService(
         _ => (StatusCode.Unauthenticated, WrongToken),
     };
 
-    private void RefuseIfBlocked(ServerCallContext context)
+    private void RefuseIfBlocked(ServerCallContext context, string action)
     {
-        if (refused.IsBlocked(AddressOf(context)))
+        if (refused.IsBlocked(AddressOf(context), action))
         {
             throw new RpcException(new Status(StatusCode.ResourceExhausted, "Too many failed attempts from this address. Try again in a minute."));
         }

@@ -5,8 +5,8 @@ using EdgeVirt.Hub.Audit;
 namespace EdgeVirt.Hub.Enrollment;
 
 /// <summary>
-/// Failed attempts by address: each is on the audit log until an address has had <see cref="Allowed"/> within a minute;
-/// then the address is not listened to for the rest of the minute, and the log is not flooded by it.
+/// Failed attempts by address and action: each is on the audit log until an address has had <see cref="Allowed"/> within a minute;
+/// then the log is not flooded by it for the rest of the minute, and enrollment does not listen to it.
 /// </summary>
 internal sealed class RefusedAttempts(AuditLog audit, TimeProvider time)
 {
@@ -17,14 +17,14 @@ internal sealed class RefusedAttempts(AuditLog audit, TimeProvider time)
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
-    private readonly Dictionary<IPAddress, (long Since, int Count)> attempts = [];
+    private readonly Dictionary<(IPAddress Address, string Action), (long Since, int Count)> attempts = [];
 
-    /// <summary>Whether an address has used up its attempts.</summary>
-    public bool IsBlocked(IPAddress? address)
+    /// <summary>Whether an address has used up its attempts at something.</summary>
+    public bool IsBlocked(IPAddress? address, string action)
     {
         lock (gate)
         {
-            return Current(Key(address)).Count >= Allowed;
+            return Current((Key(address), action)).Count >= Allowed;
         }
     }
 
@@ -34,7 +34,7 @@ internal sealed class RefusedAttempts(AuditLog audit, TimeProvider time)
         int count;
         lock (gate)
         {
-            var key = Key(address);
+            var key = (Key(address), action);
             var (since, before) = Current(key);
             count = before + 1;
             if (attempts.Count >= MaxAddresses && !attempts.ContainsKey(key))
@@ -47,12 +47,12 @@ internal sealed class RefusedAttempts(AuditLog audit, TimeProvider time)
 
         if (count <= Allowed)
         {
-            var last = count == Allowed ? "; nothing more is heard from this address for a minute" : "";
+            var last = count == Allowed ? "; more of this from the same address is not logged for a minute" : "";
             await audit.WriteAsync(actor, action, ok: false, reason + last, ct);
         }
     }
 
-    private (long Since, int Count) Current(IPAddress key) =>
+    private (long Since, int Count) Current((IPAddress, string) key) =>
         attempts.TryGetValue(key, out var found) && time.GetElapsedTime(found.Since) < Window ? found : (time.GetTimestamp(), 0);
 
     private void Forget()

@@ -11,6 +11,7 @@ using EdgeVirt.Hub.Resources;
 using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Storage;
 using EdgeVirt.Hub.Sync;
+using EdgeVirt.Hub.Telemetry;
 using EdgeVirt.Hub.Tunnels;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -46,7 +47,7 @@ internal static class Program
             await Console.Error.WriteLineAsync($"edgevirt-hub: {e.Message}");
             return ExitUsage;
         }
-        catch (Exception e) when (e is HubStorageException or PkiException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is HubStorageException or PkiException or IOException or SocketException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"edgevirt-hub: {e.Message}");
             return ExitFailure;
@@ -72,6 +73,7 @@ internal static class Program
             .AddBroker()
             .AddSync()
             .AddTunnels()
+            .AddTelemetry()
             .AddApi();
 
         var app = builder.Build();
@@ -80,7 +82,7 @@ internal static class Program
         app.UsePortSeparation();
         app.UseAccess();
 
-        app.MapApi();
+        app.MapApi().MapTelemetry();
         var nodePort = app.MapGroup("").WithMetadata(new Listeners.ForNodes());
         nodePort.MapEnrollment();
         nodePort.MapSync();

@@ -4,6 +4,7 @@ using EdgeVirt.Benchmarks;
 (string Name, string What, Func<Task<BenchResult>> Run)[] benches =
 [
     ("agent-footprint", "memory, size and start of the published agent with ten containers", AgentFootprint.RunAsync),
+    ("outbox", "durable telemetry records per second, alone and in groups, beside SQLite; and how fast they drain", OutboxBench.RunAsync),
 ];
 
 var wanted = args is [var name] ? benches.FirstOrDefault(bench => bench.Name == name) : default;

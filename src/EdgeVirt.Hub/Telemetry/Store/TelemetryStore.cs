@@ -1,0 +1,200 @@
+using System.Threading.Channels;
+using DuckDB.NET.Data;
+using EdgeVirt.Contracts.Protos;
+
+namespace EdgeVirt.Hub.Telemetry;
+
+/// <summary>
+/// The one writer of the telemetry database. Batches of all nodes that wait are committed together; what a commit did to the
+/// streams is in the same transaction, so each record is stored once, however often it is sent.
+/// </summary>
+internal sealed partial class TelemetryStore : BackgroundService
+{
+    private const int MostBatches = 256;
+    private const int MostRecords = 20_000;
+    private static readonly TimeSpan OpenRetry = TimeSpan.FromSeconds(5);
+
+    private readonly TelemetryDatabase database;
+    private readonly TimeProvider time;
+    private readonly ILogger<TelemetryStore> logger;
+    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private readonly Channel<PendingBatch> queue =
+        Channel.CreateBounded<PendingBatch>(new BoundedChannelOptions(1024) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+
+    private readonly Func<string, CancellationToken, Task> reportDamage;
+    private volatile bool damaged;
+    private int readers;
+    private int reported;
+
+    /// <param name="reportDamage">Tells people which file was damaged.</param>
+    public TelemetryStore(
+        TelemetryDatabase database, Func<string, CancellationToken, Task> reportDamage, TimeProvider time, ILogger<TelemetryStore> logger)
+    {
+        this.database = database;
+        this.reportDamage = reportDamage;
+        this.time = time;
+        this.logger = logger;
+    }
+
+    /// <summary>Completes when the batch is durable.</summary>
+    /// <exception cref="TelemetryUnavailableException">It was not stored.</exception>
+    public async Task WriteAsync(string node, TelemetryBatch batch, CancellationToken ct)
+    {
+        var pending = new PendingBatch(node, batch, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        try
+        {
+            await queue.Writer.WriteAsync(pending, ct);
+        }
+        catch (ChannelClosedException e)
+        {
+            throw new TelemetryUnavailableException("The hub is stopping.", e);
+        }
+
+        await pending.Done.Task.WaitAsync(ct);
+    }
+
+    /// <summary>Runs a query on a connection of its own, interrupted by <paramref name="ct"/>.</summary>
+    /// <exception cref="TelemetryUnavailableException">The database cannot be read.</exception>
+    public async Task<T> ReadAsync<T>(Func<DuckDBConnection, T> read, CancellationToken ct)
+    {
+        await opened.Task.WaitAsync(ct);
+        return await Task.Run(() => Read(read, ct), ct);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // Opening may take a while and must not hold up the hub's start.
+        await Task.Yield();
+        TelemetryWriter? writer = null;
+        try
+        {
+            writer = await OpenAsync(stoppingToken);
+            while (await queue.Reader.WaitToReadAsync(stoppingToken))
+            {
+                writer = await ReplaceIfDamagedAsync(writer ?? await OpenAsync(stoppingToken), stoppingToken);
+                var group = TakeGroup();
+                try
+                {
+                    writer.Commit(group, time.GetUtcNow());
+                    group.ForEach(pending => pending.Done.TrySetResult());
+                }
+                catch (DuckDBException e)
+                {
+                    // A failed commit may have closed the database for good, or shown that it is damaged: open it anew.
+                    LogCommitFailed(group.Count, e);
+                    writer.Dispose();
+                    writer = null;
+                    group.ForEach(pending => pending.Done.TrySetException(new TelemetryUnavailableException("Telemetry could not be stored.", e)));
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The hub stops. What nobody was told is stored will be sent again.
+        }
+        finally
+        {
+            queue.Writer.TryComplete();
+            while (queue.Reader.TryRead(out var left))
+            {
+                left.Done.TrySetException(new TelemetryUnavailableException("The hub is stopping."));
+            }
+
+            writer?.Dispose();
+        }
+    }
+
+    private T Read<T>(Func<DuckDBConnection, T> read, CancellationToken ct)
+    {
+        Interlocked.Increment(ref readers);
+        try
+        {
+            if (damaged)
+            {
+                throw new TelemetryUnavailableException("The telemetry database is damaged and is being replaced; try again in a minute.");
+            }
+
+            using var connection = database.Connect();
+            return read(connection);
+        }
+        catch (DuckDBException e)
+        {
+            ct.ThrowIfCancellationRequested();
+            damaged |= TelemetryDatabase.SaysDamaged(e);
+            throw new TelemetryUnavailableException($"Telemetry cannot be read: {e.Message}", e);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref readers);
+        }
+    }
+
+    /// <summary>Begins a new file once a query has met damage, as soon as nobody reads the old one.</summary>
+    private async Task<TelemetryWriter> ReplaceIfDamagedAsync(TelemetryWriter writer, CancellationToken ct)
+    {
+        if (!damaged || Volatile.Read(ref readers) > 0)
+        {
+            return writer;
+        }
+
+        writer.Dispose();
+        LogReplaced();
+        database.SetAside();
+        damaged = false;
+        return await OpenAsync(ct);
+    }
+
+    private async Task<TelemetryWriter> OpenAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            try
+            {
+                var writer = new TelemetryWriter(database.Open());
+                opened.TrySetResult();
+                for (; reported < database.Quarantined.Count; reported++)
+                {
+                    await reportDamage(database.Quarantined[reported], ct);
+                }
+
+                return writer;
+            }
+            catch (Exception e) when (e is TelemetryUnavailableException or IOException or UnauthorizedAccessException)
+            {
+                LogOpenFailed(OpenRetry, e);
+                while (queue.Reader.TryRead(out var waiting))
+                {
+                    waiting.Done.TrySetException(new TelemetryUnavailableException("The telemetry database cannot be opened.", e));
+                }
+
+                await Task.Delay(OpenRetry, time, ct);
+            }
+        }
+    }
+
+    private List<PendingBatch> TakeGroup()
+    {
+        List<PendingBatch> group = [];
+        var records = 0;
+        while (group.Count < MostBatches && records < MostRecords && queue.Reader.TryRead(out var pending))
+        {
+            group.Add(pending);
+            records += pending.Batch.Records.Count;
+        }
+
+        return group;
+    }
+
+    [LoggerMessage(EventId = 20, Level = LogLevel.Error, Message = "Could not commit {Batches} telemetry batches; the nodes send them again")]
+    private partial void LogCommitFailed(int batches, Exception exception);
+
+    [LoggerMessage(EventId = 22, Level = LogLevel.Error, Message = "A query found the telemetry database damaged; beginning a new one")]
+    private partial void LogReplaced();
+
+    [LoggerMessage(EventId = 21, Level = LogLevel.Error, Message = "Cannot open the telemetry database; trying again in {Delay}")]
+    private partial void LogOpenFailed(TimeSpan delay, Exception exception);
+}
+
+/// <summary>A batch on its way into the database.</summary>
+internal sealed record PendingBatch(string Node, TelemetryBatch Batch, TaskCompletionSource Done);

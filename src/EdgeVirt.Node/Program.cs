@@ -1,4 +1,5 @@
 using EdgeVirt.Node;
+using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Hub;
 using EdgeVirt.Node.Reconcile;
@@ -31,6 +32,7 @@ try
         .AddSingleton(TimeProvider.System)
         .AddState()
         .AddReconcilers()
+        .AddImages()
         .AddControl()
         .AddHubLink()
         .AddTelemetry()

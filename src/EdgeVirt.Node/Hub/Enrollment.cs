@@ -13,9 +13,11 @@ namespace EdgeVirt.Node.Hub;
 internal sealed class HubRefusedException(string message) : Exception(message);
 
 /// <summary>Turns a claim token into an identity, and keeps the certificate fresh.</summary>
-internal sealed class Enrollment(IdentityFiles identities, HubChannels channels, HubCalls calls, NodeConditions conditions)
+internal sealed class Enrollment(IdentityFiles identities, HubChannels channels, HubCalls calls, NodeConditions conditions) : IDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
+
+    private readonly SemaphoreSlim renewing = new(1);
 
     /// <summary>
     /// Exchanges a token. The authority is asked for first and believed only if the token pins it; the token's secret
@@ -66,6 +68,21 @@ internal sealed class Enrollment(IdentityFiles identities, HubChannels channels,
     /// </summary>
     /// <exception cref="HubUnavailableException">Try again later.</exception>
     public async Task<bool> RenewIfDueAsync(CancellationToken ct)
+    {
+        await renewing.WaitAsync(ct);
+        try
+        {
+            return await RenewAsync(ct);
+        }
+        finally
+        {
+            renewing.Release();
+        }
+    }
+
+    public void Dispose() => renewing.Dispose();
+
+    private async Task<bool> RenewAsync(CancellationToken ct)
     {
         if (identities.Current is not { } identity || identities.Now < RenewalDue(identity.Certificate))
         {

@@ -6,6 +6,8 @@ using EdgeVirt.Contracts.Resources;
 namespace EdgeVirt.Contracts;
 
 /// <summary>How every contract is written as JSON: camel case, enums by name, absent rather than null.</summary>
+/// <remarks>Generated readers set init properties that a text leaves out to the default of their type. A property with a
+/// default of its own therefore turns null into that default, or has a setter.</remarks>
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
     UseStringEnumConverter = true,

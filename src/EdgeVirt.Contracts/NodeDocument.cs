@@ -14,13 +14,13 @@ public sealed record NodeDocument
     public required string Node { get; init; }
 
     /// <summary>Workloads placed on the node.</summary>
-    public IReadOnlyList<DesiredWorkload> Workloads { get; init; } = [];
+    public IReadOnlyList<DesiredWorkload> Workloads { get; init => field = value ?? []; } = [];
 
     /// <summary>The Configs that those workloads name, and no others.</summary>
-    public IReadOnlyList<DesiredConfig> Configs { get; init; } = [];
+    public IReadOnlyList<DesiredConfig> Configs { get; init => field = value ?? []; } = [];
 
     /// <summary>The Secrets that those workloads name, and no others. Confidential.</summary>
-    public IReadOnlyList<DesiredSecret> Secrets { get; init; } = [];
+    public IReadOnlyList<DesiredSecret> Secrets { get; init => field = value ?? []; } = [];
 
     /// <summary>The bytes that travel and that the digest is of.</summary>
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, ContractsJson.Default.NodeDocument);

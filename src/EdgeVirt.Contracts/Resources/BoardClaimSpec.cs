@@ -4,7 +4,8 @@ namespace EdgeVirt.Contracts.Resources;
 public sealed record BoardClaimSpec
 {
     /// <summary>How many boards may use the token: 1 (the default) to 10,000.</summary>
-    public int MaxUses { get; init; } = 1;
+    // The generated reader gives init properties that the text leaves out their type's default, not this one.
+    public int MaxUses { get; set; } = 1;
 
     /// <summary>When the token ends; absent: 24 hours after the claim was made.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
@@ -23,5 +24,5 @@ public sealed record BoardClaimStatus
     public int Uses { get; init; }
 
     /// <summary>The nodes that it made, in order.</summary>
-    public IReadOnlyList<string> Nodes { get; init; } = [];
+    public IReadOnlyList<string> Nodes { get; init => field = value ?? []; } = [];
 }

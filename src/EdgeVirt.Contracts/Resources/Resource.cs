@@ -9,7 +9,7 @@ public sealed record Resource
     public const string CurrentApiVersion = "edgevirt.io/v1";
 
     /// <summary>Always <see cref="CurrentApiVersion"/>.</summary>
-    public string ApiVersion { get; init; } = CurrentApiVersion;
+    public string ApiVersion { get; init => field = value ?? CurrentApiVersion; } = CurrentApiVersion;
 
     /// <summary>A name of <see cref="ResourceKind.All"/>.</summary>
     public required string Kind { get; init; }

@@ -14,5 +14,5 @@ public sealed record SecretSpec
 public sealed record ConfigSpec
 {
     /// <summary>Values as text.</summary>
-    public IReadOnlyDictionary<string, string> Data { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Data { get; init => field = value ?? new Dictionary<string, string>(); } = new Dictionary<string, string>();
 }

@@ -10,10 +10,10 @@ public sealed record WorkloadStatus
     public int ReadyInstances { get; init; }
 
     /// <summary>One entry per node, ordered by node name.</summary>
-    public IReadOnlyList<WorkloadInstanceStatus> Instances { get; init; } = [];
+    public IReadOnlyList<WorkloadInstanceStatus> Instances { get; init => field = value ?? []; } = [];
 
     /// <summary>Ready, and what else holds for the whole.</summary>
-    public IReadOnlyList<Condition> Conditions { get; init; } = [];
+    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>A workload on one node, as the node reports it.</summary>
@@ -29,10 +29,10 @@ public sealed record WorkloadInstanceStatus
     public string? Address { get; init; }
 
     /// <summary>In the order of the spec.</summary>
-    public IReadOnlyList<ContainerStatus> Containers { get; init; } = [];
+    public IReadOnlyList<ContainerStatus> Containers { get; init => field = value ?? []; } = [];
 
     /// <summary>Ready, LimitsEnforced.</summary>
-    public IReadOnlyList<Condition> Conditions { get; init; } = [];
+    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>What a container does at this moment.</summary>
@@ -120,7 +120,7 @@ public sealed record NodeStatus
     public string? ContainerRuntime { get; init; }
 
     /// <summary>Addresses other than loopback and link-local.</summary>
-    public IReadOnlyList<string> Addresses { get; init; } = [];
+    public IReadOnlyList<string> Addresses { get; init => field = value ?? []; } = [];
 
     /// <summary>CPUs.</summary>
     public int CpuCount { get; init; }
@@ -141,5 +141,5 @@ public sealed record NodeStatus
     public DateTimeOffset? LastSeen { get; init; }
 
     /// <summary>Ready (by the hub), DesiredStateAccepted, StorageHealthy.</summary>
-    public IReadOnlyList<Condition> Conditions { get; init; } = [];
+    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }

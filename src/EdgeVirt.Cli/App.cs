@@ -16,7 +16,7 @@ internal static class App
         try
         {
             var parse = CreateRoot(terminal).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-            if (parse.Errors.Count > 0 && parse.Action is not HelpAction and not RootHelp)
+            if ((parse.Errors.Count > 0 || UsageFault.StrayOption(parse) is not null) && parse.Action is not HelpAction and not RootHelp)
             {
                 return UsageFault.Report(parse, terminal);
             }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using EdgeVirt.Cli.Output;
 
 namespace EdgeVirt.Cli;
@@ -10,14 +11,14 @@ internal static class UsageFault
     {
         var command = parse.CommandResult.Command;
         var path = PathOf(command);
-        if (parse.Tokens.Count == 0 || (command.Subcommands.Count > 0 && parse.UnmatchedTokens.Count == 0))
+        if (parse.Tokens.Count == 0 || (command.Subcommands.Count > 0 && parse.UnmatchedTokens.Count == 0 && StrayOption(parse) is null))
         {
             // A verb alone, as in "edgevirt node": what could follow is the answer.
             command.Parse(["--help"]).Invoke(new InvocationConfiguration { Output = terminal.Error, Error = terminal.Error });
             return ExitCodes.Usage;
         }
 
-        if (parse.UnmatchedTokens is [var word, ..])
+        if ((StrayOption(parse) ?? (parse.UnmatchedTokens is [var first, ..] ? first : null)) is { } word)
         {
             var candidates = word.StartsWith('-') ? OptionsOf(command) : command.Subcommands.Where(sub => !sub.Hidden).Select(sub => sub.Name);
             var near = Suggestion.Near(word, candidates);
@@ -34,6 +35,28 @@ internal static class UsageFault
         return ExitCodes.Usage;
     }
 
+    /// <summary>A word that begins like an option and is none; the parser would take it for an argument.</summary>
+    public static string? StrayOption(ParseResult parse)
+    {
+        var takesNext = false;
+        foreach (var token in parse.Tokens)
+        {
+            if (token.Type == TokenType.DoubleDash)
+            {
+                return null;
+            }
+
+            if (token.Type == TokenType.Argument && !takesNext && token.Value.Length > 1 && token.Value.StartsWith('-'))
+            {
+                return token.Value;
+            }
+
+            takesNext = token.Type == TokenType.Option && OptionOf(parse.CommandResult.Command, token.Value) is { } option && option.ValueType != typeof(bool);
+        }
+
+        return null;
+    }
+
     public static string PathOf(Command command)
     {
         var parent = command.Parents.OfType<Command>().FirstOrDefault();
@@ -46,5 +69,13 @@ internal static class UsageFault
         var own = command.Options.Where(option => !option.Hidden).Select(option => option.Name);
         var parent = command.Parents.OfType<Command>().FirstOrDefault();
         return parent is null ? own : own.Concat(OptionsOf(parent)).Distinct();
+    }
+
+    /// <summary>The option of a command, or of one above it, that a word names.</summary>
+    public static Option? OptionOf(Command command, string word)
+    {
+        var name = word.Split('=')[0];
+        return command.Options.FirstOrDefault(option => option.Name == name || option.Aliases.Contains(name)) ??
+            (command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? OptionOf(parent, word) : null);
     }
 }

@@ -92,8 +92,6 @@ start_fleet() {
   mqtt_port=$(choose_port 8883)
   registry_port=$(choose_port 5000)
   user=$(service_user)
-  # Logs of an earlier fleet would pass for this one's.
-  rm -f "$logs"/agent-*.log "$logs"/page-*.html
   mkdir -p "$state" "$run_directory"
   chmod 0711 "$state"
   printf '%s\n' "$repo" >"$run_directory/owner"
@@ -164,7 +162,7 @@ JSON
 
 # A condition that holds, by jq, within a minute and a half; else the question's last answer is the reason.
 wait_json() {
-  local condition=$1 reason=$2 deadline=$((SECONDS + 90)) answer log
+  local condition=$1 reason=$2 deadline=$((SECONDS + 90)) answer
   shift 2
   while true; do
     answer=$(edgevirt "$@" --output json 2>&1) || true
@@ -172,10 +170,6 @@ wait_json() {
     if [ "$SECONDS" -ge "$deadline" ]; then
       say "Not within 90 s. The hub says:"
       jq -r "$reason" <<<"$answer" 2>/dev/null || printf '%s\n' "$answer"
-      for log in "$logs"/agent-*.log; do
-        say "The end of artifacts/dev/${log##*/}:"
-        tail -n 3 "$log"
-      done
       return 1
     fi
     sleep 0.3

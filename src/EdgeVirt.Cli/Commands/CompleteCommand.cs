@@ -58,7 +58,7 @@ internal static class CompleteCommand
             }
             else if (word.StartsWith('-'))
             {
-                var option = OptionOf(command, word);
+                var option = UsageFault.OptionOf(command, word);
                 open = option is not null && option.ValueType != typeof(bool) && !word.Contains('=', StringComparison.Ordinal) ? option : null;
             }
             else if (command.Subcommands.FirstOrDefault(sub => sub.Name == word) is { } next)
@@ -111,12 +111,5 @@ internal static class CompleteCommand
         using var hub = new HubApi(target, Patience, invocation.Terminal.Time);
         var list = await hub.GetAsync(HubPaths.Of(kind), ContractsJson.Default.ResourceList, ct);
         return list.Items.Select(item => item.Metadata.Name);
-    }
-
-    private static Option? OptionOf(Command command, string word)
-    {
-        var name = word.Split('=')[0];
-        return command.Options.FirstOrDefault(option => option.Name == name || option.Aliases.Contains(name)) ??
-            (command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? OptionOf(parent, word) : null);
     }
 }

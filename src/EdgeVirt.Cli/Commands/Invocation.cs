@@ -28,7 +28,7 @@ internal sealed class Invocation(Terminal terminal, ParseResult parse)
 
     public T? Get<T>(Option<T> option) => parse.GetValue(option);
 
-    public T Get<T>(Argument<T> argument) => parse.GetRequiredValue(argument);
+    public T Get<T>(Argument<T> argument) => parse.GetValue(argument)!;
 
     /// <summary>For people: on standard output, or beside it where that belongs to a program.</summary>
     public void Say(string text)

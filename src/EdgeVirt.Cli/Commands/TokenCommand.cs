@@ -10,11 +10,12 @@ internal static class TokenCommand
 {
     private static readonly Argument<string> Name = new("name") { Description = "For whom or what the token is" };
     private static readonly Option<TimeSpan?> Lifetime = Durations.Option("--ttl", "How long it is valid; without it for ever");
+    private static readonly Option<bool> ReadOnly = new("--read-only") { Description = "The token may look, not change" };
     private static readonly Option<string?> OutputFile = new("--output-file") { Description = "Write the token to this file (0600) instead of standard output", HelpName = "file" };
 
     public static Command Create(Terminal terminal)
     {
-        var create = new Command("create", "Makes a token and prints it, once") { Name, Lifetime, OutputFile };
+        var create = new Command("create", "Makes a token and prints it, once") { Name, Lifetime, ReadOnly, OutputFile };
         create.Does(terminal, CreateAsync);
         var list = new Command("list", "Shows which tokens there are, not the tokens themselves");
         list.Does(terminal, ListAsync);
@@ -26,7 +27,7 @@ internal static class TokenCommand
     private static async Task<int> CreateAsync(Invocation invocation, CancellationToken ct)
     {
         using var hub = invocation.Connect();
-        var request = new ApiTokenRequest(invocation.Get(Name), invocation.Get(Lifetime) is { } ttl ? invocation.Terminal.Now + ttl : null);
+        var request = new ApiTokenRequest(invocation.Get(Name), invocation.Get(Lifetime) is { } ttl ? invocation.Terminal.Now + ttl : null, invocation.Get(ReadOnly));
         var issued = await invocation.AskAsync(
             hub,
             "making the token",
@@ -62,11 +63,12 @@ internal static class TokenCommand
         }
 
         var now = invocation.Terminal.Now;
-        var table = new TableView("NAME", "EXPIRES", "AGE");
+        var table = new TableView("NAME", "ACCESS", "EXPIRES", "AGE");
         foreach (var token in list.Items)
         {
             table.Add(
                 token.Name,
+                token.ReadOnly ? "read-only" : "full",
                 token.ExpiresAt is not { } end ? "never" : end <= now ? new Cell($"{Durations.Format(now - end)} ago", Tone.Bad) : $"in {Durations.Format(end - now)}",
                 Durations.Age(token.CreatedAt, now));
         }

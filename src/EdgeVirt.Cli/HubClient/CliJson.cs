@@ -40,7 +40,7 @@ internal sealed record LogEntry
 }
 
 /// <summary>Body of <c>POST /api/v1/tokens</c>.</summary>
-internal sealed record ApiTokenRequest(string Name, DateTimeOffset? ExpiresAt);
+internal sealed record ApiTokenRequest(string Name, DateTimeOffset? ExpiresAt, bool ReadOnly);
 
 /// <summary>Answer to <c>POST /api/v1/tokens</c>; the token is not shown again.</summary>
 internal sealed record ApiTokenIssued(string Name, string Token, DateTimeOffset? ExpiresAt);
@@ -49,4 +49,4 @@ internal sealed record ApiTokenIssued(string Name, string Token, DateTimeOffset?
 internal sealed record ApiTokenList(IReadOnlyList<ApiToken> Items);
 
 /// <summary>A token as the hub knows it: without its text.</summary>
-internal sealed record ApiToken(string Name, DateTimeOffset? CreatedAt, DateTimeOffset? ExpiresAt);
+internal sealed record ApiToken(string Name, DateTimeOffset? CreatedAt, DateTimeOffset? ExpiresAt, bool ReadOnly);

@@ -17,7 +17,7 @@ internal sealed class TrustAnchor
     }
 
     /// <summary>The authorities that the system trusts: for hubs behind a public certificate.</summary>
-    public static TrustAnchor System { get; } = new(null, null);
+    public static TrustAnchor System => new(null, null);
 
     /// <summary>Why the last certificate was refused.</summary>
     public string? Problem { get; private set; }

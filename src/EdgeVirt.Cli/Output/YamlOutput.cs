@@ -55,10 +55,18 @@ internal static class YamlOutput
 
     private static void EmitText(Emitter emitter, string text)
     {
-        var style = text.Contains('\n', StringComparison.Ordinal) && !text.Any(c => char.IsControl(c) && c != '\n') ? ScalarStyle.Literal
+        var style = IsPlainBlock(text) ? ScalarStyle.Literal
             : NeedsQuotes(text) ? ScalarStyle.DoubleQuoted
             : ScalarStyle.Plain;
         emitter.Emit(new Scalar(AnchorName.Empty, TagName.Empty, text, style, true, true));
+    }
+
+    /// <summary>Lines that stand in a file as they are; white space in odd places goes into quotes instead.</summary>
+    private static bool IsPlainBlock(string text)
+    {
+        var lines = text.Split('\n');
+        return lines.Length > 1 && lines[0].Length > 0 && !char.IsWhiteSpace(text[0]) && (lines[^1].Length > 0 || lines[^2].Length > 0) &&
+            lines.All(line => !line.Any(char.IsControl) && (line.Length == 0 || !char.IsWhiteSpace(line[^1])));
     }
 
     /// <summary>Whether a reader would take the text for something else than text (YAML 1.1 and 1.2).</summary>

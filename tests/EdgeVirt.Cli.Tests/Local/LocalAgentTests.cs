@@ -1,0 +1,127 @@
+using System.Net.Sockets;
+using EdgeVirt.Cli.Local;
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Protos;
+using Google.Protobuf;
+
+namespace EdgeVirt.Cli.Tests.Local;
+
+public sealed class LocalAgentTests
+{
+    [Test]
+    public async Task Reads_logs_whose_lines_lie_across_frames()
+    {
+        using var cli = new CliRun();
+        using var buffer = new MemoryStream();
+        foreach (var text in new[] { "one", new string('x', 300), "three" })
+        {
+            new LogLine { TimeUnixNs = 1_000_000_000, Text = ByteString.CopyFromUtf8(text) }.WriteDelimitedTo(buffer);
+        }
+
+        await using var agent = new FakeAgent(cli.Home, buffer.ToArray(), pieces: 7, new CloseChannel());
+        var outcome = await cli.RunAsync("logs", "web", "--local", "--socket", agent.Path, "--tail", "5", "--previous");
+        Assert.That(outcome.Out, Is.EqualTo($"one\n{new string('x', 300)}\nthree\n"), outcome.Error);
+        Assert.That(agent.Opened!.Logs, Is.EqualTo(new LogsRequest { Workload = "web", Tail = 5, Previous = true }));
+        Assert.That(agent.Opened.Window, Is.Positive);
+    }
+
+    [Test]
+    public async Task Shows_what_the_agent_says_of_itself()
+    {
+        using var cli = new CliRun();
+        await using var agent = new FakeAgent(cli.Home, """{"agentVersion":"0.1.0","architecture":"arm64","memoryBytes":2147483648,"addresses":[]}"""u8.ToArray(), 1, new CloseChannel());
+        var outcome = await cli.RunAsync("node", "status", "--socket", agent.Path);
+        Assert.That(outcome.Out, Does.Contain("Agent:           0.1.0").And.Contain("Memory:          2 GiB"), outcome.Error);
+    }
+
+    [TestCase(CloseReason.Done, ExitCodes.Ok)]
+    [TestCase(CloseReason.Invalid, ExitCodes.Invalid)]
+    [TestCase(CloseReason.Failed, ExitCodes.Failure)]
+    [TestCase(CloseReason.NotFound, ExitCodes.NotFound)]
+    public async Task Enrolls_and_tells_how_it_ended(CloseReason reason, int expected)
+    {
+        using var cli = new CliRun();
+        var token = ClaimToken.Create("site", [1, 2, 3]).Reveal();
+        await using var agent = new FakeAgent(cli.Home, [], 0, new CloseChannel { Reason = reason, Message = "the token was used" });
+        cli.Input = token + "\n";
+        var outcome = await cli.RunAsync("node", "enroll", "--hub", "hub:8444", "--token-stdin", "--name", "n1", "--socket", agent.Path);
+        Assert.That(outcome.Code, Is.EqualTo(expected), outcome.Error);
+        Assert.That(agent.Opened!.Enroll, Is.EqualTo(new EnrollCommand { HubAddress = "hub:8444", ClaimToken = token, NodeName = "n1" }));
+        Assert.That(outcome.Out + outcome.Error, Does.Not.Contain(token));
+        if (expected != ExitCodes.Ok)
+        {
+            Assert.That(outcome.Error, Does.Contain("the token was used"));
+        }
+    }
+
+    [Test]
+    public async Task Says_so_when_no_agent_runs()
+    {
+        using var cli = new CliRun();
+        var outcome = await cli.RunAsync("node", "status", "--socket", Path.Combine(cli.Home, "none.sock"));
+        Assert.That(outcome.Code, Is.EqualTo(ExitCodes.Unreachable));
+        Assert.That(outcome.Error, Does.Contain("there is no such socket").And.Contain("--socket"));
+    }
+
+    [Test]
+    public async Task Refuses_a_token_that_was_cut_before_it_reaches_the_agent()
+    {
+        using var cli = new CliRun();
+        cli.Input = "evc1.site.abc";
+        var outcome = await cli.RunAsync("node", "enroll", "--hub", "hub:8444", "--token-stdin", "--socket", "/nonexistent");
+        Assert.That(outcome.Code, Is.EqualTo(ExitCodes.Invalid));
+        Assert.That(outcome.Error, Does.Contain("no claim token"));
+    }
+
+    /// <summary>Serves one channel: data in so many pieces, then a close.</summary>
+    private sealed class FakeAgent : IAsyncDisposable
+    {
+        private readonly Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        private readonly Task serving;
+
+        public FakeAgent(string folder, byte[] data, int pieces, CloseChannel close)
+        {
+            Path = System.IO.Path.Combine(folder, "control.sock");
+            listener.Bind(new UnixDomainSocketEndPoint(Path));
+            listener.Listen();
+            serving = ServeAsync(data, pieces, close);
+        }
+
+        public string Path { get; }
+
+        public OpenChannel? Opened { get; private set; }
+
+        public async ValueTask DisposeAsync()
+        {
+            listener.Dispose();
+            try
+            {
+                await serving;
+            }
+            catch (SocketException)
+            {
+                // Nobody came.
+            }
+        }
+
+        private async Task ServeAsync(byte[] data, int pieces, CloseChannel close)
+        {
+            using var socket = await listener.AcceptAsync();
+            await using var stream = new NetworkStream(socket);
+            var frames = new FrameStream(stream);
+            var open = (await frames.ReadAsync(CancellationToken.None))!;
+            Opened = open.Open;
+            var size = pieces == 0 ? 1 : (data.Length / pieces) + 1;
+            foreach (var piece in data.Chunk(size))
+            {
+                await frames.WriteAsync(new TunnelFrame { Channel = open.Channel, Data = ByteString.CopyFrom(piece) }, CancellationToken.None);
+            }
+
+            await frames.WriteAsync(new TunnelFrame { Channel = open.Channel, Close = close }, CancellationToken.None);
+            while (await frames.ReadAsync(CancellationToken.None) is not null)
+            {
+                // Window frames, until the client hangs up.
+            }
+        }
+    }
+}

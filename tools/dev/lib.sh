@@ -41,7 +41,8 @@ step() {
   local log=$logs/$1.log text=$2 start=$SECONDS pid code=0 shown=false
   shift 2
   mkdir -p "$logs"
-  "$@" >"$log" 2>&1 </dev/null &
+  # Without the lock, so that a start that was killed does not hold it through its last step.
+  "$@" >"$log" 2>&1 </dev/null 8<&- &
   pid=$!
   step_pid=$pid
   if [ -t 1 ]; then

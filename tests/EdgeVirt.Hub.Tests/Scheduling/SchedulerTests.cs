@@ -1,0 +1,213 @@
+using System.Text;
+using System.Text.Json;
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Hub.Resources;
+using EdgeVirt.Hub.Scheduling;
+using EdgeVirt.Hub.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EdgeVirt.Hub.Tests.Scheduling;
+
+internal sealed class SchedulerTests
+{
+    private const string UsesSecret = "      env: [{name: P, valueFrom: {secretKeyRef: {name: db, key: password}}}]";
+
+    private DataDirectory directory = null!;
+    private HubDatabase database = null!;
+    private SecretsKey key = null!;
+    private ResourceStore store = null!;
+    private NodeRevisions revisions = null!;
+    private InstanceStatuses instances = null!;
+    private Scheduler scheduler = null!;
+    private FakeTimeProvider time = null!;
+
+    private static CancellationToken Soon => new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token;
+
+    [SetUp]
+    public void Open()
+    {
+        directory = new DataDirectory();
+        time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
+        OpenHub();
+    }
+
+    [TearDown]
+    public void Close()
+    {
+        CloseHub();
+        directory.Dispose();
+    }
+
+    [Test]
+    public async Task Gives_each_node_a_document_whose_revision_rises_only_with_its_content()
+    {
+        await Enroll("a", "{site: oslo}");
+        await Enroll("b", "{site: bergen}");
+        await Apply(Manifests.Workload(more: "  placement: {nodeSelector: {site: oslo}}"));
+        var (a, b) = (await Revision("a"), await Revision("b"));
+        Assert.That(NodeDocument.FromBytes(a.Document).Workloads.Single().Name, Is.EqualTo("web"));
+        Assert.That(NodeDocument.FromBytes(b.Document).Workloads, Is.Empty);
+        Assert.That(a.Digest, Is.EqualTo(NodeDocument.DigestOf(a.Document)));
+
+        var poked = new List<string>();
+        using var subscription = revisions.Subscribe(poked.Add);
+        await Apply(Manifests.Workload(image: "registry.local/web:2", more: "  placement: {nodeSelector: {site: oslo}}"));
+        Assert.That((await Revision("a")).Revision, Is.EqualTo(a.Revision + 1));
+        Assert.That((await Revision("b")).Revision, Is.EqualTo(b.Revision));
+        Assert.That(poked, Is.EqualTo(new[] { "a" }));
+    }
+
+    [Test]
+    public async Task Sends_only_the_secrets_that_a_node_needs_and_seals_documents_at_rest()
+    {
+        await Enroll("a");
+        await Apply(Manifests.Secret("db", "hunter2-plain-text"));
+        await Apply(Manifests.Secret("other", "not-for-a"));
+        await Apply(Manifests.Workload(more: UsesSecret));
+        var document = NodeDocument.FromBytes((await Revision("a")).Document);
+        Assert.That(document.Secrets.Select(secret => (secret.Name, Encoding.UTF8.GetString(secret.Data["password"]))), Is.EqualTo(new[] { ("db", "hunter2-plain-text") }));
+        CloseHub();
+        foreach (var file in Directory.GetFiles(directory.Path))
+        {
+            Assert.That(Encoding.Latin1.GetString(await File.ReadAllBytesAsync(file, Soon)), Does.Not.Contain("hunter2-plain-text"), file);
+        }
+
+        OpenHub();
+    }
+
+    [Test]
+    public async Task Reports_a_reference_that_is_missing_and_still_sends_the_workload()
+    {
+        await Enroll("a");
+        await Apply(Manifests.Secret("db", "x"));
+        await Apply(Manifests.Workload(more: UsesSecret));
+        var before = await Revision("a");
+        await store.DeleteAsync(ResourceKind.Secret, "db", Soon);
+        await PassAsync();
+        Assert.That((await ReadyOf("web")).Reason, Is.EqualTo(ReadyReasons.ReferenceMissing));
+        var after = await Revision("a");
+        Assert.That(after.Revision, Is.EqualTo(before.Revision + 1));
+        Assert.That(NodeDocument.FromBytes(after.Document).Workloads, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Says_that_no_node_matches()
+    {
+        await Enroll("a");
+        await Apply(Manifests.Workload(more: "  placement: {nodeSelector: {site: nowhere}}"));
+        Assert.That((await ReadyOf("web")).Reason, Is.EqualTo(ReadyReasons.NoMatchingNode));
+    }
+
+    [Test]
+    public async Task Puts_reports_of_nodes_together_and_counts_only_the_current_generation()
+    {
+        await Enroll("a");
+        await Enroll("b");
+        await Apply(Manifests.Workload());
+        var uid = (await store.GetAsync(ResourceKind.Workload, "web", Soon))!.Metadata.Uid!;
+        await Report("a", uid, 1);
+        Assert.That((await StatusOf("web")).ReadyInstances, Is.EqualTo(1));
+        Assert.That((await ReadyOf("web")).Status, Is.EqualTo(ConditionStatus.False));
+        await Report("b", uid, 1);
+        Assert.That((await ReadyOf("web")).Status, Is.EqualTo(ConditionStatus.True));
+        await Report("b", "uid-of-an-earlier-web", 1);
+        Assert.That((await StatusOf("web")).ReadyInstances, Is.EqualTo(1), "a report about another resource of the name says nothing");
+        await Report("b", uid, 1);
+        await Presence("b", online: false);
+        var web = await StatusOf("web");
+        Assert.That(web.Instances.Single(one => one.Node == "b").Conditions[0].Reason, Is.EqualTo(ReadyReasons.NodeOffline));
+        Assert.That(web.ReadyInstances, Is.EqualTo(1));
+        await Presence("b", online: true);
+        await Apply(Manifests.Workload(image: "registry.local/web:2"));
+        Assert.That((await StatusOf("web")).ReadyInstances, Is.Zero);
+    }
+
+    [Test]
+    public async Task Keeps_placements_reports_and_revisions_across_a_restart()
+    {
+        await Enroll("b");
+        await Apply(Manifests.Workload(more: "  placement: {replicas: 1}"));
+        var uid = (await store.GetAsync(ResourceKind.Workload, "web", Soon))!.Metadata.Uid!;
+        await Report("b", uid, 1);
+        var before = await Revision("b");
+        CloseHub();
+        OpenHub();
+        await Enroll("a");
+        Assert.That((await Revision("b")).Revision, Is.EqualTo(before.Revision));
+        Assert.That(NodeDocument.FromBytes((await Revision("a")).Document).Workloads, Is.Empty);
+        Assert.That((await StatusOf("web")).ReadyInstances, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Never_lets_the_revision_of_a_name_fall()
+    {
+        await Enroll("a");
+        await Apply(Manifests.Workload());
+        var before = await Revision("a");
+        await store.DeleteAsync(ResourceKind.Node, "a", Soon);
+        await PassAsync();
+        Assert.That(await revisions.GetAsync("a", Soon), Is.Null);
+        await Enroll("a");
+        Assert.That((await Revision("a")).Revision, Is.GreaterThan(before.Revision));
+    }
+
+    private void OpenHub()
+    {
+        database = directory.OpenDatabase();
+        key = SecretsKey.Open(directory.Options.SecretsKeyFile, database);
+        store = new ResourceStore(database, key, time);
+        revisions = new NodeRevisions(database, key);
+        instances = new InstanceStatuses(database);
+        scheduler = new Scheduler(store, revisions, instances, time, NullLogger<Scheduler>.Instance);
+    }
+
+    private void CloseHub()
+    {
+        scheduler.Dispose();
+        key.Dispose();
+        database.Dispose();
+    }
+
+    private async Task PassAsync()
+    {
+        time.Advance(TimeSpan.FromSeconds(1));
+        await scheduler.PassAsync(Soon);
+    }
+
+    private async Task Apply(Resource resource)
+    {
+        await store.ApplyAsync([resource], Soon);
+        await PassAsync();
+    }
+
+    private async Task Enroll(string name, string labels = "{}")
+    {
+        await store.CreateAsync(Manifests.Node(name, labels), Soon);
+        await Presence(name, online: true);
+    }
+
+    private async Task Presence(string name, bool online)
+    {
+        var ready = new Condition { Type = ConditionTypes.Ready, Status = online ? ConditionStatus.True : ConditionStatus.Unknown, Reason = ReadyReasons.Ready };
+        await store.UpdateStatusAsync(
+            ResourceKind.Node, name, _ => JsonSerializer.SerializeToElement(new NodeStatus { Conditions = [ready] }, ContractsJson.Default.NodeStatus), Soon);
+        await PassAsync();
+    }
+
+    private async Task Report(string node, string uid, long generation)
+    {
+        var ready = new Condition { Type = ConditionTypes.Ready, Status = ConditionStatus.True, Reason = ReadyReasons.Ready };
+        await instances.ReportAsync(
+            node, true, [new InstanceReport("web", uid, new WorkloadInstanceStatus { Node = "liar", ObservedGeneration = generation, Conditions = [ready] })], Soon);
+        await PassAsync();
+    }
+
+    private async Task<NodeRevision> Revision(string node) => (await revisions.GetAsync(node, Soon))!;
+
+    private async Task<WorkloadStatus> StatusOf(string name) =>
+        (await store.GetAsync(ResourceKind.Workload, name, Soon))!.Status!.Value.Deserialize(ContractsJson.Default.WorkloadStatus)!;
+
+    private async Task<Condition> ReadyOf(string name) => (await StatusOf(name)).Conditions.Single(condition => condition.Type == ConditionTypes.Ready);
+}

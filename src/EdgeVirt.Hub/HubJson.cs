@@ -12,4 +12,5 @@ namespace EdgeVirt.Hub;
 [JsonSerializable(typeof(ApiTokenRequest))]
 [JsonSerializable(typeof(ApiTokenIssued))]
 [JsonSerializable(typeof(ApiTokenList))]
+[JsonSerializable(typeof(LogEntry))]
 internal sealed partial class HubJson : JsonSerializerContext;

@@ -46,6 +46,7 @@ internal static class ApiServices
         api.AddEndpointFilter<RouteGroupBuilder, ChangeAudit>();
         api.MapResources();
         api.MapTokens();
+        api.MapLogs();
         api.MapPost("/boardclaims/{name}/token", IssueAsync)
             .WithTags(ResourceKind.BoardClaim.Name)
             .WithSummary("Make the token of a claim")

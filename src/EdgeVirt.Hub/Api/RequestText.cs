@@ -8,6 +8,9 @@ internal static class RequestText
     /// <summary>Largest body of any request to the API.</summary>
     public const long MaxBody = 8 << 20;
 
+    /// <summary>The text decides what it is, whatever a client (curl sends forms by default) says of it.</summary>
+    public const string AnyType = "*/*";
+
     public static async Task<string> ReadAsync(HttpRequest request, CancellationToken ct)
     {
         using var reader = new StreamReader(request.Body, new UTF8Encoding(false, throwOnInvalidBytes: true));

@@ -13,7 +13,7 @@ internal static class ResourceEndpoints
         api.MapPost("/apply", ApplyAsync)
             .WithSummary("Apply manifests: all or nothing")
             .WithDescription("The body is YAML or JSON text of one or more documents. With dryRun=true nothing is changed.")
-            .Accepts<string>("application/yaml", "application/json")
+            .Accepts<string>("application/yaml", "application/json", RequestText.AnyType)
             .Produces<ApplyResult>()
             .Produces<ApiError>(400)
             .Produces<ApiError>(409);
@@ -38,7 +38,7 @@ internal static class ResourceEndpoints
             group.MapPut("/{name}", (string name, HttpContext context, ResourceStore store) => PutAsync(kind, name, context, store))
                 .WithSummary($"Create or change one {kind.Name}")
                 .WithDescription("The body is one manifest. With metadata.resourceVersion the change is made only if that is still the newest.")
-                .Accepts<Resource>("application/json", "application/yaml")
+                .Accepts<Resource>("application/json", "application/yaml", RequestText.AnyType)
                 .Produces<Resource>()
                 .Produces<ApiError>(400)
                 .Produces<ApiError>(409);

@@ -30,7 +30,7 @@ internal static class TokenEndpoints
         group.MapPost("/", CreateAsync)
             .WithSummary("Make an API token")
             .WithDescription("Its text is in this answer only.")
-            .Accepts<ApiTokenRequest>("application/json")
+            .Accepts<ApiTokenRequest>("application/json", RequestText.AnyType)
             .Produces<ApiTokenIssued>()
             .Produces<ApiError>(400)
             .Produces<ApiError>(409);

@@ -155,8 +155,28 @@ internal sealed class ApiTests
         await ErrorOf(query, HttpStatusCode.BadRequest);
         using var selector = await admin.GetAsync("/api/v1/workloads?labelSelector=a!%3Db");
         await ErrorOf(selector, HttpStatusCode.BadRequest);
-        using var large = await admin.PostAsync("/api/v1/apply", new ByteArrayContent(new byte[9 << 20]));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/apply") { Content = new ByteArrayContent(new byte[9 << 20]) };
+        request.Headers.ExpectContinue = true;
+        using var large = await admin.SendAsync(request);
         await ErrorOf(large, HttpStatusCode.RequestEntityTooLarge);
+    }
+
+    [Test]
+    public async Task Takes_a_manifest_whatever_its_content_type([Values("text/plain", "application/x-www-form-urlencoded", "application/json")] string type)
+    {
+        using var content = new StringContent(Manifests.WorkloadText("typed"), Encoding.UTF8, type);
+        using var answer = await admin.PostAsync("/api/v1/apply?dryRun=true", content);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task Says_why_there_is_no_log_to_read()
+    {
+        using var unknown = await admin.GetAsync("/api/v1/workloads/nobody/logs");
+        await ErrorOf(unknown, HttpStatusCode.NotFound);
+        await Apply(Manifests.WorkloadText("nowhere"));
+        using var nowhere = await admin.GetAsync("/api/v1/workloads/nowhere/logs");
+        Assert.That((await ErrorOf(nowhere, HttpStatusCode.NotFound)).Hint, Is.Not.Null);
     }
 
     [Test]

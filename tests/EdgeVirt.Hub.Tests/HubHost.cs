@@ -31,7 +31,7 @@ internal sealed class HubHost : IAsyncDisposable
         var log = new LogLines();
         builder.Logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace);
         configure?.Invoke(builder.Services);
-        var app = Program.Build(builder, directory.Options);
+        var app = EdgeVirt.Hub.Program.Build(builder, directory.Options);
         await app.StartAsync();
         return new HubHost(app, directory, log);
     }

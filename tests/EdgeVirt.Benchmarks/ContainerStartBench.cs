@@ -240,7 +240,7 @@ internal static class ContainerStartBench
             }
         }
 
-        public Task RunAsync(params string[] args) => ProcessRunner.RunAsync("docker", ["--host", $"unix://{socket}", .. args], Patience);
+        public Task<ProcessResult> RunAsync(params string[] args) => ProcessRunner.RunAsync("docker", ["--host", $"unix://{socket}", .. args], Patience);
 
         public async ValueTask DisposeAsync()
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Reflection;
+using System.Security.Cryptography;
 using EdgeVirt.Hub.Access;
 using EdgeVirt.Hub.Api;
 using EdgeVirt.Hub.Audit;
@@ -100,9 +101,11 @@ internal static class Program
         var endpoints = services.GetRequiredService<HubEndpoints>();
         endpoints.Write(options.EndpointsFile);
         var host = options.Advertise is [var first, ..] ? first : HostOf(options.Listen[0]);
+        // What a person compares with when the CLI meets this hub for the first time.
+        var fingerprint = services.GetRequiredService<CertificateAuthority>().Authority.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant();
         Console.WriteLine(
             $"edgevirt-hub {Version} ready: api https://{host}:{endpoints.ApiPort}, nodes {host}:{endpoints.NodePort}, " +
-            $"mqtt {host}:{endpoints.MqttPort}, admin credential in {options.AdminTokenFile}");
+            $"mqtt {host}:{endpoints.MqttPort}, admin credential in {options.AdminTokenFile}, authority sha256:{fingerprint}");
     }
 
     private static string HostOf(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)

@@ -7,6 +7,7 @@ internal static class BrokerServices
         .AddSingleton<BrokerListener>()
         .AddSingleton<BrokerAccess>()
         .AddSingleton<UpstreamMessages>()
+        .AddSingleton<IUpstream, TelemetryUpstream>()
         .AddSingleton<NodePokes>()
         .AddHostedService<MqttBroker>();
 }

@@ -1,5 +1,4 @@
 using EdgeVirt.Hub.Audit;
-using EdgeVirt.Hub.Broker;
 
 namespace EdgeVirt.Hub.Telemetry;
 
@@ -24,6 +23,5 @@ internal static class TelemetryServices
             provider.GetRequiredService<ILogger<TelemetryStore>>()))
         .AddHostedService(provider => provider.GetRequiredService<TelemetryStore>())
         .AddSingleton<TelemetryIngest>()
-        .AddSingleton<IUpstream, TelemetryUpstream>()
         .AddSingleton<TelemetryQuery>();
 }

@@ -1,9 +1,7 @@
 using EdgeVirt.Node;
-using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Hub;
-using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.Telemetry;
@@ -35,8 +33,6 @@ try
         .AddState()
         .AddReconcilers()
         .AddImages()
-        .AddNetworks()
-        .AddContainers()
         .AddControl()
         .AddHubLink()
         .AddTelemetry()

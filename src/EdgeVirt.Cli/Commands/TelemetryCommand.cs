@@ -73,12 +73,13 @@ internal static class TelemetryCommand
         yield return ("metric", invocation.Get(Metric));
         foreach (var attribute in invocation.Get(Attributes) ?? [])
         {
-            if (attribute.IndexOf('=', StringComparison.Ordinal) <= 0)
+            var cut = attribute.IndexOf('=', StringComparison.Ordinal);
+            if (cut <= 0)
             {
                 throw new CliException(ExitCodes.Usage, $"'{attribute}' is no attribute.", "Write --attr key=value.");
             }
 
-            yield return ("attr", attribute);
+            yield return ($"attr.{Uri.EscapeDataString(attribute[..cut])}", attribute[(cut + 1)..]);
         }
 
         yield return ("from", Text(from ?? (to ?? invocation.Terminal.Now) - (invocation.Get(Since) ?? TimeSpan.FromHours(1))));

@@ -34,7 +34,8 @@ internal sealed class Terminal
 
     public static Terminal OfProcess() => new()
     {
-        In = Console.In,
+        // Not Console.In: that one sets the terminal to another mode as soon as it is touched.
+        In = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false)),
         Out = new StreamWriter(OpenOutput(), new UTF8Encoding(false), 8192) { AutoFlush = false },
         Error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 256) { AutoFlush = true },
         InIsTerminal = !Console.IsInputRedirected,

@@ -47,6 +47,6 @@ public sealed class LogsTests
 
             """), outcome.Error);
         Assert.That(outcome.Error, Does.Contain("There is more").And.Contain("n1: 4 records"));
-        Assert.That(hub.Lines.Single(), Does.Contain("attr=cpu%3D0").And.Contain("step=60s").And.Contain("from=2026-11-22T17%3A00%3A00"));
+        Assert.That(hub.Lines.Single(), Does.Contain("attr.cpu=0").And.Contain("step=60s").And.Contain("from=2026-11-22T17%3A00%3A00"));
     }
 }

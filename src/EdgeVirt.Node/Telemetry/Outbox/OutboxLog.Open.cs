@@ -181,10 +181,9 @@ internal sealed partial class OutboxLog
         }
     }
 
-    private SegmentScan EndByRecords(Segment segment) => EndByRecords(segment, ReadWhole(segment));
-
-    private SegmentScan EndByRecords(Segment segment, ReadOnlySpan<byte> bytes)
+    private SegmentScan EndByRecords(Segment segment)
     {
+        var bytes = ReadWhole(segment);
         var scan = SegmentScan.Walk(bytes, segment.Ordinal, segment.First);
         segment.End = scan.End(segment.First);
         if (scan.Damaged)
@@ -214,8 +213,8 @@ internal sealed partial class OutboxLog
             // After a mere kill the last group may be whole but not yet durable: it must be before anyone sends it.
             using var file = storage.Open(OutboxFormat.SegmentName(newest.Ordinal), create: false);
             file.Sync();
-            var bytes = ReadWhole(newest);
-            var scan = EndByRecords(newest, bytes);
+            var length = file.Length;
+            var scan = EndByRecords(newest);
             if (scan.Damaged)
             {
                 return "newest segment damaged";
@@ -228,7 +227,7 @@ internal sealed partial class OutboxLog
                 return "newest segment damaged";
             }
 
-            if (bytes.AsSpan(scan.WholeBytes).IndexOfAnyExcept((byte)0) >= 0)
+            if (scan.WholeBytes < length)
             {
                 file.Truncate(newest.Bytes);
                 file.Sync();

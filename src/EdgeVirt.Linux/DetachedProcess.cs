@@ -12,6 +12,7 @@ public static unsafe class DetachedProcess
 {
     private const int PipeFd = 3;
     private const int Limit = 64 << 10;
+    private const short SetDefaultSignals = 0x04;
 
     /// <summary>
     /// Starts the program with the writing end of a pipe as descriptor 3, waits until the process itself has ended (what
@@ -73,20 +74,28 @@ public static unsafe class DetachedProcess
         variables.AddRange(environment.Select(pair => $"{pair.Key}={pair.Value}"));
         var argv = Strings([file, .. args]);
         var envp = Strings(variables);
-        // glibc's posix_spawn_file_actions_t is 80 bytes on 64-bit machines.
+        // On 64-bit machines glibc's posix_spawn_file_actions_t is 80 bytes, posix_spawnattr_t 336, sigset_t 128.
         var actions = stackalloc byte[256];
+        var attributes = stackalloc byte[512];
+        var signals = stackalloc byte[128];
         _ = Native.SpawnActionsInit(actions);
+        _ = Native.SpawnAttributesInit(attributes);
+        // .NET ignores SIGPIPE, and what is ignored stays so in every descendant that does not know.
+        _ = Native.FillSignalSet(signals);
+        _ = Native.SpawnAttributesDefaultSignals(attributes, signals);
+        _ = Native.SpawnAttributesFlags(attributes, SetDefaultSignals);
         try
         {
             // dup2 clears close-on-exec; were the descriptor 3 already, glibc clears it all the same.
             _ = Native.SpawnActionsDup(actions, pipe, PipeFd);
             int pid;
-            var error = Native.Spawn(&pid, argv[0], actions, null, argv, envp);
+            var error = Native.Spawn(&pid, argv[0], actions, attributes, argv, envp);
             return error == 0 ? pid : throw new ProcessFailedException(file, "could not be started; is the package that has it installed?", new LinuxException($"spawn {file}", error));
         }
         finally
         {
             _ = Native.SpawnActionsDestroy(actions);
+            _ = Native.SpawnAttributesDestroy(attributes);
             Free(argv);
             Free(envp);
         }

@@ -16,6 +16,7 @@ internal static partial class Native
     public const int O_WRONLY = 1;
     public const int O_NONBLOCK = 0x800;
     public const int O_CLOEXEC = 0x80000;
+    public const int O_PATH = 0x200000;
 
     public const int CLONE_NEWNS = 0x00020000;
     public const int CLONE_NEWNET = 0x40000000;
@@ -74,6 +75,21 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_destroy")]
     public static unsafe partial int SpawnActionsDestroy(void* actions);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
+    public static unsafe partial int SpawnAttributesInit(void* attributes);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setflags")]
+    public static unsafe partial int SpawnAttributesFlags(void* attributes, short flags);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_setsigdefault")]
+    public static unsafe partial int SpawnAttributesDefaultSignals(void* attributes, void* set);
+
+    [LibraryImport("libc", EntryPoint = "posix_spawnattr_destroy")]
+    public static unsafe partial int SpawnAttributesDestroy(void* attributes);
+
+    [LibraryImport("libc", EntryPoint = "sigfillset")]
+    public static unsafe partial int FillSignalSet(void* set);
 
     public static LinuxException Failure(string operation) => new(operation, Marshal.GetLastPInvokeError());
 

@@ -109,6 +109,13 @@ public static class ProcessRunner
             ct.ThrowIfCancellationRequested();
             throw new ProcessFailedException(command, $"took longer than {timeout.TotalSeconds:0.#} s and was killed", e);
         }
+        finally
+        {
+            // Streams that were asked for are not closed with the process.
+            process.StandardInput.Dispose();
+            process.StandardOutput.Dispose();
+            process.StandardError.Dispose();
+        }
     }
 
     private static async Task<int> ExitAsync(Process process, CancellationToken ct)

@@ -40,6 +40,62 @@ public static class Processes
             (Marshal.GetLastPInvokeError() == Native.ESRCH ? false : throw Native.Failure($"signal process {process.Pid}"));
     }
 
+    /// <summary>The process that started another or took it over; null: no such process.</summary>
+    public static ProcessIdentity? ParentOf(int pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
+            var fields = stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            return fields.Length > 1 && int.TryParse(fields[1], CultureInfo.InvariantCulture, out var parent) ? Identify(parent) : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Every process with its arguments, without those of the kernel.</summary>
+    public static IEnumerable<(int Pid, IReadOnlyList<string> Arguments)> List()
+    {
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) && ArgumentsOf(pid) is { Count: > 0 } arguments)
+            {
+                yield return (pid, arguments);
+            }
+        }
+    }
+
+    /// <summary>Arguments of a process; empty: there is none, or it has none.</summary>
+    public static IReadOnlyList<string> ArgumentsOf(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Whether a process is in a control group (or one below it), in any hierarchy.</summary>
+    public static bool IsInCgroup(int pid, string path)
+    {
+        try
+        {
+            // hierarchy:controllers:path
+            return File.ReadLines($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cgroup")
+                .Select(line => line.Split(':', 3))
+                .Any(fields => fields.Length == 3 && (fields[2] == path || fields[2].StartsWith(path + "/", StringComparison.Ordinal)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     // pid (comm) state ppid …; comm may hold spaces and parentheses, so the fields count from the last one.
     internal static long? StartTimeOf(string stat)
     {

@@ -1,7 +1,9 @@
 using EdgeVirt.Node;
+using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Hub;
+using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.Telemetry;
@@ -33,6 +35,8 @@ try
         .AddState()
         .AddReconcilers()
         .AddImages()
+        .AddNetworks()
+        .AddContainers()
         .AddControl()
         .AddHubLink()
         .AddTelemetry()

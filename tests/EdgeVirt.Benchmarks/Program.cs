@@ -5,6 +5,8 @@ using EdgeVirt.Benchmarks;
 [
     ("agent-footprint", "memory, size and start of the published agent with ten containers", AgentFootprint.RunAsync),
     ("outbox", "durable telemetry records per second, alone and in groups, beside SQLite; and how fast they drain", OutboxBench.RunAsync),
+    ("container-start", "ours beside the bare OCI runtime, podman and docker, with bridge and without", ContainerStartBench.RunAsync),
+    ("reconcile-scale", "one change among 10, 100 and 1,000 workloads", ReconcileScale.RunAsync),
 ];
 
 var wanted = args is [var name] ? benches.FirstOrDefault(bench => bench.Name == name) : default;

@@ -10,7 +10,7 @@ namespace EdgeVirt.Node.Containers.Images;
 /// usable without any registry once they are here. Pulls go one after the other, so that the agent's memory
 /// holds one pull's buffers; an image at hand never waits for them.
 /// </summary>
-internal sealed partial class ImageStore : IDisposable
+internal sealed partial class ImageStore : IContainerImages, IDisposable
 {
     private readonly ImageStoreOptions _options;
     private readonly TimeProvider _time;

@@ -6,13 +6,16 @@ namespace EdgeVirt.Node.Telemetry;
 /// <summary>
 /// The bytes of the outbox, in one place. Integers are little endian; CRC is CRC32C (Castagnoli).
 /// <code>
-/// segment  &lt;ordinal, 16 digits&gt;.seg = header, header again, record*
+/// segment  &lt;ordinal, 16 digits&gt;.seg = header, header again, record*, and noughts as long as it is written
 /// header   0 magic "EVOUTBOX" | 8 version u16 = 1 | 10 flags u16 (1: salvaged) | 12 zero u32 | 16 stream, 16 bytes
 ///          32 ordinal u64 | 40 first sequence u64 | 48 end sequence u64, 0 while it grows | 56 lost records u64
 ///          64 zero u32 | 68 crc u32 of bytes 0..67                                              = 72 bytes, twice
 /// record   0 crc u32 of (ordinal u64, bytes 4..end) | 4 payload length u32, 1..122,880 | 8 sequence u64 | 16 payload
 /// </code>
 /// Sequences within a stream have no holes but for records that were lost; a salvaged segment says how many.
+/// A segment is filled with noughts when it is made: its records then change no metadata, and fdatasync need not commit the
+/// file system's journal. On ext4 that gave 1.4 to 1.8 times the syncs per second (12 interleaved rounds, 272 to 27,200 bytes per
+/// sync, the filling included); the price is that each byte is written twice.
 /// The ordinal goes into each record's checksum so that a record is valid in its own segment only. A group is one
 /// write and one fdatasync, so at most the newest group can be torn.
 /// </summary>

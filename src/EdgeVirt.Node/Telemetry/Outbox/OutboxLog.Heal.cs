@@ -54,6 +54,7 @@ internal sealed partial class OutboxLog
         try
         {
             CreateSegment(new SegmentHeader(segment.Stream, segment.Ordinal, segment.First, segment.End, segment.Lost, true), records).Dispose();
+            storage.SyncDirectory();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -181,9 +181,10 @@ internal sealed partial class OutboxLog
         }
     }
 
-    private SegmentScan EndByRecords(Segment segment)
+    private SegmentScan EndByRecords(Segment segment) => EndByRecords(segment, ReadWhole(segment));
+
+    private SegmentScan EndByRecords(Segment segment, ReadOnlySpan<byte> bytes)
     {
-        var bytes = ReadWhole(segment);
         var scan = SegmentScan.Walk(bytes, segment.Ordinal, segment.First);
         segment.End = scan.End(segment.First);
         if (scan.Damaged)
@@ -213,8 +214,8 @@ internal sealed partial class OutboxLog
             // After a mere kill the last group may be whole but not yet durable: it must be before anyone sends it.
             using var file = storage.Open(OutboxFormat.SegmentName(newest.Ordinal), create: false);
             file.Sync();
-            var length = file.Length;
-            var scan = EndByRecords(newest);
+            var bytes = ReadWhole(newest);
+            var scan = EndByRecords(newest, bytes);
             if (scan.Damaged)
             {
                 return "newest segment damaged";
@@ -227,7 +228,7 @@ internal sealed partial class OutboxLog
                 return "newest segment damaged";
             }
 
-            if (scan.WholeBytes < length)
+            if (bytes.AsSpan(scan.WholeBytes).IndexOfAnyExcept((byte)0) >= 0)
             {
                 file.Truncate(newest.Bytes);
                 file.Sync();

@@ -147,12 +147,9 @@ internal sealed partial class OutboxLog : IDisposable
 
         lock (gate)
         {
-            active?.Dispose();
-            active = null;
-            sealActive = false;
+            Seal();
             var ordinal = newestOrdinal + 1;
             var file = CreateSegment(new SegmentHeader(stream, ordinal, nextSequence, 0, 0, false), []);
-            active = file;
             newestOrdinal = ordinal;
             var segment = new Segment(ordinal, stream, nextSequence) { End = nextSequence, Bytes = OutboxFormat.RecordsStart };
             if (segments.Count == 0)
@@ -165,38 +162,49 @@ internal sealed partial class OutboxLog : IDisposable
             cursor.Newest = ordinal;
             cursorDirty = true;
             var gone = DropOldest();
-            TryWriteCursor();
+
+            // Syncs the directory for the new segment too.
+            if (!TryWriteCursor())
+            {
+                try
+                {
+                    storage.SyncDirectory();
+                }
+                catch
+                {
+                    file.Dispose();
+                    throw;
+                }
+            }
+
+            active = file;
             DeleteFiles(gone);
             return segment;
         }
     }
 
-    // The name appears only once the header is durable, so a segment without a whole header was damaged, never torn.
-    private IOutboxFile CreateSegment(SegmentHeader header, ReadOnlySpan<byte> records)
+    private void Seal()
     {
-        storage.EnsureDirectory();
-        var name = OutboxFormat.SegmentName(header.Ordinal);
-        var temporary = name + ".tmp";
-        var file = storage.Open(temporary, create: true);
-        try
+        if (active is null)
         {
-            OutboxFormat.WriteHeader(headerBuffer, header);
-            file.Write(0, headerBuffer);
-            if (!records.IsEmpty)
-            {
-                file.Write(OutboxFormat.RecordsStart, records);
-            }
+            return;
+        }
 
-            file.Sync();
-            storage.Rename(temporary, name);
-            storage.SyncDirectory();
-            return file;
-        }
-        catch
+        using (active)
         {
-            file.Dispose();
-            throw;
+            // Gives back the room that is left. Not synced: noughts at the end do no harm.
+            try
+            {
+                active.Truncate(segments[^1].Bytes);
+            }
+            catch (IOException e)
+            {
+                DiskFailed(logger, e);
+            }
         }
+
+        active = null;
+        sealActive = false;
     }
 
     private List<ulong> DropOldest()
@@ -233,62 +241,6 @@ internal sealed partial class OutboxLog : IDisposable
         gone.Add(oldest.Ordinal);
         cursor.Head = segments.Count > 0 ? segments[0].Ordinal : newestOrdinal + 1;
         cursorDirty = true;
-    }
-
-    private void DeleteFiles(List<ulong> ordinals)
-    {
-        // The cursor's head already rules them out: should a deletion fail, the next opening makes up for it.
-        if (ordinals.Count == 0 || cursorDirty)
-        {
-            return;
-        }
-
-        try
-        {
-            foreach (var ordinal in ordinals)
-            {
-                storage.Delete(OutboxFormat.SegmentName(ordinal));
-            }
-
-            storage.SyncDirectory();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            DiskFailed(logger, e);
-        }
-    }
-
-    private void TryWriteCursor()
-    {
-        cursor.AckStream = acknowledged.Stream;
-        cursor.AckSequence = acknowledged.Sequence;
-        foreach (var counts in cursor.Streams.FindAll(c => c.Stream != stream && !segments.Exists(s => s.Stream == c.Stream)))
-        {
-            cursor.Retire(counts, stream);
-        }
-
-        while (cursor.Streams.Count > OutboxCursor.MaxStreams)
-        {
-            cursor.Retire(cursor.Streams.First(c => c.Stream != stream), stream);
-        }
-
-        try
-        {
-            using (var file = storage.Open(OutboxCursor.FileName + ".tmp", create: true))
-            {
-                file.Write(0, cursor.Encode());
-                file.Sync();
-            }
-
-            storage.Rename(OutboxCursor.FileName + ".tmp", OutboxCursor.FileName);
-            storage.SyncDirectory();
-            cursorDirty = false;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            cursorDirty = true;
-            DiskFailed(logger, e);
-        }
     }
 
     private void GiveUp(Segment? segment, ulong records)

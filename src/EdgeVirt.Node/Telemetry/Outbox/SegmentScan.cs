@@ -22,7 +22,7 @@ internal sealed class SegmentScan
     /// <summary>Whether bytes that are no record lie before one that is, or a sequence was left out.</summary>
     public bool Damaged { get; }
 
-    /// <summary>Where the last whole record ends. Bytes after it are a torn write.</summary>
+    /// <summary>Where the last whole record ends. Bytes after it are room (all nought) or a torn write.</summary>
     public int WholeBytes { get; }
 
     /// <summary>One past the last whole record's sequence; <paramref name="first"/> when there is none.</summary>
@@ -41,6 +41,11 @@ internal sealed class SegmentScan
             var rest = segment[offset..];
             if (!IsPlausible(rest, expected, end) || !OutboxFormat.TryReadRecord(rest, ordinal, out var sequence, out var length))
             {
+                if (!skipped && rest.IndexOfAnyExcept((byte)0) < 0)
+                {
+                    break;
+                }
+
                 skipped = true;
                 offset++;
                 continue;

@@ -1,0 +1,43 @@
+namespace EdgeVirt.Linux;
+
+/// <summary>overlayfs roots.</summary>
+public static class Overlay
+{
+    /// <summary>
+    /// Mounts layers as one writable tree. Layers are named to the kernel by open descriptors, so that their number hardly
+    /// matters: the option string must fit a page, and about 200 fit.
+    /// </summary>
+    /// <param name="layers">Lowest first, at least one.</param>
+    /// <param name="upper">Takes what is written; its path holds no comma.</param>
+    /// <param name="work">Empty, on the same file system as <paramref name="upper"/>.</param>
+    /// <param name="target">Where the tree appears.</param>
+    /// <exception cref="LinuxException">A directory is missing or the kernel refused.</exception>
+    public static void Mount(IReadOnlyList<string> layers, string upper, string work, string target)
+    {
+        var descriptors = new List<int>();
+        try
+        {
+            var lower = string.Join(':', layers.Reverse().Select(Named));
+            Mounts.Mount("edgevirt", target, "overlay", MountFlags.None, $"lowerdir={lower},upperdir={upper},workdir={work}");
+        }
+        finally
+        {
+            foreach (var descriptor in descriptors)
+            {
+                _ = Native.Close(descriptor);
+            }
+        }
+
+        string Named(string directory)
+        {
+            var descriptor = Native.Open(directory, Native.O_PATH | Native.O_CLOEXEC);
+            if (descriptor < 0)
+            {
+                throw Native.Failure($"open layer {directory}");
+            }
+
+            descriptors.Add(descriptor);
+            return $"/proc/self/fd/{descriptor}";
+        }
+    }
+}

@@ -1,0 +1,15 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>What running containers needs of images. Real: <c>ImageStore</c>; tests and benches give prepared directories.</summary>
+internal interface IContainerImages
+{
+    /// <exception cref="ImageRefusedException">The image is refused for good.</exception>
+    /// <exception cref="ImagePullException">It cannot be had now.</exception>
+    Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct);
+
+    /// <summary>Frees images that are neither in use nor new.</summary>
+    Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct);
+}

@@ -1,0 +1,70 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>All that is needed to begin a run. Holds Secrets: never log it.</summary>
+/// <param name="Record">Already durable.</param>
+/// <param name="Spec">The container.</param>
+/// <param name="Target">Its workload.</param>
+/// <param name="Sandbox">Already made.</param>
+/// <param name="Image">On the node.</param>
+/// <param name="Environment">Resolved values of the spec's variables.</param>
+internal sealed record ContainerStart(
+    ContainerRecord Record,
+    ContainerSpec Spec,
+    WorkloadTarget Target,
+    SandboxRecord Sandbox,
+    StoredImage Image,
+    IReadOnlyList<KeyValuePair<string, string>> Environment);
+
+/// <summary>A sandbox or container could not be made. The message is for the operator.</summary>
+internal sealed class StartFailedException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>
+/// Runs containers. What it makes outlives the agent; a record for it lies on disk before it is called.
+/// All operations can be repeated, and those on different workloads may run at the same time.
+/// </summary>
+internal interface IContainerRuntime
+{
+    /// <summary>Name and version, e.g. <c>runc 1.1.5</c>.</summary>
+    string Version { get; }
+
+    /// <summary>Controllers (<c>cpu</c>, <c>memory</c>, <c>pids</c>) whose limits cannot be enforced here.</summary>
+    IReadOnlyList<string> MissingControllers { get; }
+
+    /// <summary>Raised with a container's id when it ended, on any thread.</summary>
+    event Action<string>? Ended;
+
+    /// <summary>
+    /// Called once, before anything else: takes over what the records say, and removes what is ours but has no record.
+    /// </summary>
+    Task RecoverAsync(CancellationToken ct);
+
+    /// <summary>Whether a recorded sandbox is still there.</summary>
+    bool IsUsable(SandboxRecord sandbox);
+
+    /// <summary>Chooses an address; none with hostNetwork. It is taken until <see cref="RemoveSandboxAsync"/>.</summary>
+    /// <exception cref="StartFailedException">A port is published by another workload, or no address is left.</exception>
+    SandboxRecord Allocate(SandboxRecord sandbox);
+
+    /// <summary>Makes network and volumes.</summary>
+    /// <exception cref="StartFailedException">It could not.</exception>
+    Task CreateSandboxAsync(SandboxRecord sandbox, WorkloadTarget target, CancellationToken ct);
+
+    /// <summary>Frees network and volumes; emptyDirs only with <paramref name="volumes"/>.</summary>
+    Task RemoveSandboxAsync(SandboxRecord sandbox, bool volumes, CancellationToken ct);
+
+    /// <summary>Begins a run; gives when it began.</summary>
+    /// <exception cref="StartFailedException">It could not; nothing runs.</exception>
+    Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct);
+
+    /// <summary>How a run ended; null: it still runs.</summary>
+    ContainerExit? ExitOf(ContainerRecord container);
+
+    /// <summary>Asks it to end, and ends it after <paramref name="grace"/>. Completes when it has ended.</summary>
+    Task StopAsync(ContainerRecord container, TimeSpan grace, CancellationToken ct);
+
+    /// <summary>Frees all that a run has on the node but its record and log.</summary>
+    Task ReleaseAsync(ContainerRecord container, CancellationToken ct);
+}

@@ -1,0 +1,64 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>
+/// Where containers keep what. Confidential and short-lived things (bundles with the environment, files made of
+/// Secrets, the runtime's state) lie on a tmpfs below the run directory, so that they never reach the disk.
+/// </summary>
+internal sealed class NodeDirectories(NodeOptions options)
+{
+    /// <summary>A directory per container run.</summary>
+    public string Containers { get; } = Path.Combine(options.DataDir, "containers");
+
+    /// <summary>A directory per workload.</summary>
+    public string Sandboxes { get; } = Path.Combine(options.DataDir, "sandboxes");
+
+    /// <summary>emptyDir volumes, a directory per workload.</summary>
+    public string Volumes { get; } = Path.Combine(options.DataDir, "volumes");
+
+    /// <summary>conmon leaves the exit code here, in a file named like the container. Outlives a reboot.</summary>
+    public string Exits { get; } = Path.Combine(options.DataDir, "exits");
+
+    /// <summary>The tmpfs.</summary>
+    public string Private { get; } = Path.Combine(options.RunDir, "private");
+
+    /// <summary>Network namespaces, a bind mount per workload.</summary>
+    public string NetworkNamespaces { get; } = Path.Combine(options.RunDir, "netns");
+
+    /// <summary>State of the OCI runtime.</summary>
+    public string RuntimeState => Path.Combine(Private, "runtime");
+
+    /// <summary>OCI bundles.</summary>
+    public string Bundles => Path.Combine(Private, "bundles");
+
+    /// <summary>
+    /// Control group of all containers of this node, below the root. Several agents on one machine may run the same
+    /// workload, so it is named after the data directory.
+    /// </summary>
+    public string CgroupParent { get; } =
+        "/edgevirt/" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(options.DataDir))).AsSpan(0, 4));
+
+    public string Container(string id) => Path.Combine(Containers, id);
+
+    public string Root(string id) => Path.Combine(Containers, id, "rootfs");
+
+    public string Log(string id) => Path.Combine(Containers, id, "ctr.log");
+
+    public string Exit(string id) => Path.Combine(Exits, id);
+
+    public string Bundle(string id) => Path.Combine(Bundles, id);
+
+    public string PidFile(string id) => Path.Combine(Bundles, id, "pid");
+
+    public string Cgroup(string id) => $"{CgroupParent}/{id}";
+
+    public string Sandbox(string id) => Path.Combine(Sandboxes, id);
+
+    public string NetworkNamespace(string sandboxId) => Path.Combine(NetworkNamespaces, sandboxId);
+
+    public string SecretVolumes(string sandboxId) => Path.Combine(Private, "volumes", sandboxId);
+
+    public string EmptyDirs(string sandboxId) => Path.Combine(Volumes, sandboxId);
+}

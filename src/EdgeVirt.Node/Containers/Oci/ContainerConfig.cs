@@ -1,0 +1,134 @@
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Node.Containers.Oci;
+
+/// <summary>Turns a container's spec and image into the runtime's config. Pure but for reading users from the image.</summary>
+internal static class ContainerConfig
+{
+    public const string OwnerAnnotation = "io.edgevirt.node";
+
+    private const ulong CpuPeriod = 100_000;
+    private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    // Docker's default set.
+    private static readonly string[] Capabilities =
+    [
+        "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
+        "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+    ];
+
+    private static readonly string[] Masked =
+    [
+        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
+        "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+    ];
+
+    private static readonly string[] ReadOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+    /// <param name="start">What is to run.</param>
+    /// <param name="directories">Where its files are.</param>
+    /// <param name="root">Its file system, mounted: users are looked up in it.</param>
+    /// <param name="missingControllers">Their limits are left out.</param>
+    /// <exception cref="StartFailedException">There is nothing to run, or the user does not exist.</exception>
+    public static RuntimeSpec Make(ContainerStart start, NodeDirectories directories, string root, IReadOnlyList<string> missingControllers)
+    {
+        var (spec, image) = (start.Spec, start.Image.Config);
+        var user = UserDatabase.Resolve(image.User, root);
+        return new RuntimeSpec
+        {
+            Process = new SpecProcess
+            {
+                User = new SpecUser(user.Uid, user.Gid, user.Groups),
+                Args = ArgsOf(spec, image.Entrypoint, image.Cmd),
+                Env = EnvironmentOf(image.Env, start.Environment, start.Target.Workload.Name, user.Home),
+                Cwd = spec.WorkingDir ?? (string.IsNullOrEmpty(image.WorkingDir) ? "/" : image.WorkingDir),
+                Capabilities = user.Uid == 0 ? new(Capabilities, Capabilities, Capabilities) : new(Capabilities, [], []),
+            },
+            Root = new SpecRoot(root, Readonly: false),
+            Hostname = start.Target.Workload.Name,
+            Mounts = [.. SystemMounts, .. FileMounts(directories.Sandbox(start.Sandbox.Id)), .. VolumeMounts(start, directories)],
+            Annotations = new Dictionary<string, string>
+            {
+                [OwnerAnnotation] = directories.CgroupParent,
+                ["io.edgevirt.workload"] = start.Record.Workload,
+                ["io.edgevirt.uid"] = start.Record.Uid,
+                ["io.edgevirt.container"] = start.Record.Container,
+            },
+            Linux = new SpecLinux
+            {
+                Namespaces = NamespacesOf(start.Sandbox, directories),
+                CgroupsPath = directories.Cgroup(start.Record.Id),
+                Resources = ResourcesOf(spec.Resources?.Limits, missingControllers),
+                MaskedPaths = Masked,
+                ReadonlyPaths = ReadOnly,
+            },
+        };
+    }
+
+    private static IReadOnlyList<SpecMount> SystemMounts { get; } =
+    [
+        new("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
+        new("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        new("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        new("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+        new("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
+        new("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
+        new("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", "ro"]),
+    ];
+
+    // As in Kubernetes: command replaces both of the image's, args only its command.
+    private static IReadOnlyList<string> ArgsOf(ContainerSpec spec, IReadOnlyList<string> entrypoint, IReadOnlyList<string> cmd)
+    {
+        IReadOnlyList<string> args = spec.Command is { Count: > 0 } command
+            ? [.. command, .. spec.Args ?? []]
+            : [.. entrypoint, .. spec.Args ?? cmd];
+        return args.Count > 0 ? args : throw new StartFailedException("the image names no command; give the container a command");
+    }
+
+    private static IReadOnlyList<string> EnvironmentOf(
+        IReadOnlyList<string> image, IReadOnlyList<KeyValuePair<string, string>> own, string hostname, string home)
+    {
+        var names = own.Select(pair => pair.Key).ToHashSet();
+        var kept = image.Where(entry => !names.Contains(NameOf(entry))).ToList();
+        foreach (var name in kept.Select(NameOf))
+        {
+            names.Add(name);
+        }
+
+        string[] defaults = [DefaultPath, $"HOSTNAME={hostname}", $"HOME={home}"];
+        return [.. defaults.Where(entry => !names.Contains(NameOf(entry))), .. kept, .. own.Select(pair => $"{pair.Key}={pair.Value}")];
+
+        static string NameOf(string entry) => entry.Split('=', 2)[0];
+    }
+
+    private static SpecNamespace[] NamespacesOf(SandboxRecord sandbox, NodeDirectories directories)
+    {
+        SpecNamespace[] own = [new("pid"), new("ipc"), new("uts"), new("mount"), new("cgroup")];
+        return sandbox.HostNetwork ? own : [.. own, new("network", directories.NetworkNamespace(sandbox.Id))];
+    }
+
+    private static SpecResources ResourcesOf(ResourceLimits? limits, IReadOnlyList<string> missing) => new()
+    {
+        Devices = [new SpecDevice(false, "rwm")],
+        Cpu = limits?.Cpu is { } cpu && !missing.Contains("cpu") ? new SpecCpu((long)(cpu.Value * CpuPeriod), CpuPeriod) : null,
+        Memory = limits?.Memory is { } memory && !missing.Contains("memory") ? new SpecMemory((long)memory.Value) : null,
+        Pids = limits?.Pids is { } pids && !missing.Contains("pids") ? new SpecPids(pids) : null,
+    };
+
+    private static IEnumerable<SpecMount> FileMounts(string sandbox) =>
+        SandboxFiles.Names.Select(name => new SpecMount($"/etc/{name}", "bind", Path.Combine(sandbox, name), ["rbind", "rprivate", "rw"]));
+
+    private static IEnumerable<SpecMount> VolumeMounts(ContainerStart start, NodeDirectories directories)
+    {
+        var volumes = (start.Target.Template.Volumes ?? []).ToDictionary(volume => volume.Name);
+        foreach (var mount in start.Spec.VolumeMounts ?? [])
+        {
+            var volume = volumes[mount.Name];
+            var source = volume.EmptyDir is not null
+                ? Path.Combine(directories.EmptyDirs(start.Sandbox.Id), volume.Name)
+                : Path.Combine(directories.SecretVolumes(start.Sandbox.Id), volume.Name);
+            var readOnly = mount.ReadOnly || volume.EmptyDir is null;
+            yield return new SpecMount(mount.MountPath, "bind", source, ["rbind", "rprivate", readOnly ? "ro" : "rw"]);
+        }
+    }
+}

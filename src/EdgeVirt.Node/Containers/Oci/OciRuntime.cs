@@ -1,0 +1,282 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json;
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
+using EdgeVirt.Node.Networks;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Containers.Oci;
+
+/// <summary>
+/// Runs containers by an OCI runtime under conmon. All that it knows it can find again: by the records, the pid file and
+/// the control group of each container, and the names of mounts, namespaces and links.
+/// </summary>
+internal sealed partial class OciRuntime(
+    NodeDirectories directories, RecordStore records, NodeNetwork network, Cgroups cgroups, TimeProvider time, ILogger<OciRuntime> log)
+    : IContainerRuntime, IDisposable
+{
+    private const int StartsAtOnce = 4;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private static readonly TimeSpan ToolTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan KillTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, Run> runs = new();
+    private readonly ConcurrentDictionary<string, bool> usable = new();
+    private readonly SemaphoreSlim starts = new(StartsAtOnce, StartsAtOnce);
+    private RuntimeBinary? binary;
+    private FileSystemWatcher? watcher;
+    private ITimer? check;
+
+    public event Action<string>? Ended;
+
+    public string Version { get; private set; } = "none";
+
+    public IReadOnlyList<string> MissingControllers { get; } = [.. new[] { "cpu", "memory", "pids" }.Where(controller => !cgroups.HasController(controller))];
+
+    private RuntimeBinary Binary => binary ??= RuntimeBinary.Choose(cgroups.Layout);
+
+    public bool IsUsable(SandboxRecord sandbox) => usable.GetValueOrDefault(sandbox.Id);
+
+    public SandboxRecord Allocate(SandboxRecord sandbox)
+    {
+        if (sandbox.HostNetwork)
+        {
+            return sandbox;
+        }
+
+        try
+        {
+            var allocated = sandbox with { Address = network.Take(sandbox.Address) };
+            if (network.Reserve(sandbox.Id, ForwardsOf(allocated)) is var (taken, by))
+            {
+                network.Free(allocated.Address!);
+                throw new StartFailedException($"node port {taken.HostPort}/{taken.Protocol} is published by {by} already; choose another hostPort");
+            }
+
+            return allocated;
+        }
+        catch (AddressesExhaustedException e)
+        {
+            throw new StartFailedException(e.Message, e);
+        }
+    }
+
+    public async Task CreateSandboxAsync(SandboxRecord sandbox, WorkloadTarget target, CancellationToken ct)
+    {
+        try
+        {
+            Directory.CreateDirectory(directories.SecretVolumes(sandbox.Id), OwnerOnly);
+            SandboxFiles.Write(sandbox, target, directories);
+            if (AttachmentOf(sandbox) is { } attachment)
+            {
+                await network.AttachAsync(attachment, ct);
+            }
+
+            usable[sandbox.Id] = true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartFailedException(e.Message, e);
+        }
+    }
+
+    public async Task RemoveSandboxAsync(SandboxRecord sandbox, bool volumes, CancellationToken ct)
+    {
+        usable.TryRemove(sandbox.Id, out _);
+        if (AttachmentOf(sandbox) is { } attachment)
+        {
+            await network.DetachAsync(attachment, ct);
+            network.Release(sandbox.Id);
+            network.Free(attachment.Address);
+        }
+
+        SandboxFiles.Remove(sandbox.Id, volumes, directories);
+    }
+
+    public async Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct)
+    {
+        var id = start.Record.Id;
+        await starts.WaitAsync(ct);
+        try
+        {
+            await Task.Run(() => Prepare(start), ct);
+            // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
+            var pid = await Task.Run(() => Conmon.Create(Binary, id, directories), CancellationToken.None);
+            Track(id, pid);
+            await StartCreatedAsync(id);
+            return time.GetUtcNow();
+        }
+        catch (Exception e) when (e is IOException or StartFailedException or UnauthorizedAccessException)
+        {
+            await ReleaseAsync(start.Record, CancellationToken.None);
+            throw e as StartFailedException ?? new StartFailedException(e.Message, e);
+        }
+        finally
+        {
+            starts.Release();
+        }
+    }
+
+    public ContainerExit? ExitOf(ContainerRecord container)
+    {
+        var run = runs.GetValueOrDefault(container.Id);
+        if (run is not null && Processes.IsAlive(run.Init))
+        {
+            return null;
+        }
+
+        // conmon writes the file before it ends, so it is looked at after conmon.
+        var reporting = run?.Conmon is { } conmon && Processes.IsAlive(conmon);
+        var path = directories.Exit(container.Id);
+        if (File.Exists(path) && int.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var code))
+        {
+            return ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0);
+        }
+
+        return reporting
+            ? null
+            : new ContainerExit { Code = 255, Reason = "Lost", Message = "it ended while nobody watched: the node was switched off or conmon was killed", FinishedAt = time.GetUtcNow() };
+    }
+
+    public async Task StopAsync(ContainerRecord container, TimeSpan grace, CancellationToken ct)
+    {
+        if (runs.GetValueOrDefault(container.Id) is not { } run || !Processes.Signal(run.Init, container.StopSignal))
+        {
+            return;
+        }
+
+        if (!await EndsWithinAsync(container, grace, ct))
+        {
+            LogKilling(container.Id, grace.TotalSeconds);
+            Processes.Signal(run.Init, Signals.Kill);
+            if (!await EndsWithinAsync(container, KillTimeout, ct))
+            {
+                throw new IOException($"container {container.Id} does not end, not even by SIGKILL; it may wait for a disk that does not answer");
+            }
+        }
+    }
+
+    public async Task ReleaseAsync(ContainerRecord container, CancellationToken ct)
+    {
+        var id = container.Id;
+        var conmon = runs.GetValueOrDefault(id)?.Conmon ??
+            (Directory.Exists(directories.Bundle(id)) && !runs.ContainsKey(id) ? Conmon.Find(directories.Bundles).GetValueOrDefault(id) : null);
+        if (Directory.Exists(Path.Combine(directories.RuntimeState, id)))
+        {
+            await ProcessRunner.RunAsync(Binary.Runtime, ["--root", directories.RuntimeState, "delete", "--force", id], ToolTimeout, ct: ct, check: false);
+        }
+
+        if (conmon is not null)
+        {
+            Processes.Signal(conmon, Signals.Kill);
+        }
+
+        while (Mounts.Unmount(directories.Root(id), detach: true))
+        {
+        }
+
+        foreach (var directory in (string[])[directories.Bundle(id), directories.Root(id), .. Below(id, "upper", "work")])
+        {
+            DeleteTree(directory);
+        }
+
+        File.Delete(directories.Exit(id));
+        cgroups.Remove(directories.Cgroup(id));
+        runs.TryRemove(id, out _);
+    }
+
+    public void Dispose()
+    {
+        check?.Dispose();
+        watcher?.Dispose();
+        starts.Dispose();
+    }
+
+    internal static ContainerExit ExitWith(int code, DateTimeOffset finishedAt, bool outOfMemory) => new()
+    {
+        Code = code,
+        Signal = code is > 128 and <= 128 + 64 ? Signals.NameOf(code - 128) : null,
+        Reason = outOfMemory && code == 128 + Signals.Kill ? "OOMKilled" : code == 0 ? "Completed" : "Error",
+        Message = outOfMemory && code == 128 + Signals.Kill ? "it needed more memory than its limit" : null,
+        FinishedAt = finishedAt,
+    };
+
+    private void Prepare(ContainerStart start)
+    {
+        var id = start.Record.Id;
+        var (upper, work, root) = (Below(id, "upper")[0], Below(id, "work")[0], directories.Root(id));
+        Array.ForEach([upper, work, root], path => Directory.CreateDirectory(path));
+        Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
+        Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
+        Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
+        var spec = ContainerConfig.Make(start, directories, root, MissingControllers);
+        using var file = new FileStream(
+            Path.Combine(directories.Bundle(id), "config.json"),
+            new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });
+        JsonSerializer.Serialize(file, spec, RuntimeSpecJson.Default.RuntimeSpec);
+    }
+
+    private async Task StartCreatedAsync(string id)
+    {
+        try
+        {
+            await ProcessRunner.RunAsync(Binary.Runtime, ["--root", directories.RuntimeState, "start", id], ToolTimeout);
+        }
+        catch (ProcessFailedException e)
+        {
+            throw new StartFailedException(e.Message, e);
+        }
+    }
+
+    private void Track(string id, int pid)
+    {
+        if (Processes.Identify(pid) is { } init)
+        {
+            var parent = Processes.ParentOf(pid);
+            runs[id] = new Run(init, parent is not null && Conmon.BundleOf(Processes.ArgumentsOf(parent.Pid)) is not null ? parent : null);
+        }
+    }
+
+    private async Task<bool> EndsWithinAsync(ContainerRecord container, TimeSpan limit, CancellationToken ct)
+    {
+        var began = time.GetTimestamp();
+        var wait = TimeSpan.FromMilliseconds(5);
+        while (ExitOf(container) is null)
+        {
+            if (time.GetElapsedTime(began) > limit)
+            {
+                return false;
+            }
+
+            await Task.Delay(wait, time, ct);
+            wait = wait < TimeSpan.FromMilliseconds(200) ? wait * 2 : wait;
+        }
+
+        return true;
+    }
+
+    private string[] Below(string id, params string[] names) => [.. names.Select(name => Path.Combine(directories.Container(id), name))];
+
+    private static void DeleteTree(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            Directory.Delete(path, recursive: true);
+        }
+    }
+
+    private static IReadOnlyList<Forward> ForwardsOf(SandboxRecord sandbox) =>
+        [.. sandbox.Ports.Select(port => new Forward(port.Protocol == PortProtocol.UDP ? "udp" : "tcp", port.HostPort, sandbox.Address!, port.Port))];
+
+    private Attachment? AttachmentOf(SandboxRecord sandbox) => sandbox.Address is { } address
+        ? new Attachment(sandbox.Id, directories.NetworkNamespace(sandbox.Id), address, ForwardsOf(sandbox))
+        : null;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Id} did not end within {Seconds} s and is killed")]
+    private partial void LogKilling(string id, double seconds);
+
+    private sealed record Run(ProcessIdentity Init, ProcessIdentity? Conmon);
+}

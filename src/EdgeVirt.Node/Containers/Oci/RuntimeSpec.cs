@@ -1,0 +1,104 @@
+using System.Text.Json.Serialization;
+
+namespace EdgeVirt.Node.Containers.Oci;
+
+// The part of config.json (OCI runtime specification 1.0.2, config.md and config-linux.md) that the agent writes.
+
+internal sealed record RuntimeSpec
+{
+    public string OciVersion { get; init; } = "1.0.2";
+
+    public required SpecProcess Process { get; init; }
+
+    public required SpecRoot Root { get; init; }
+
+    public required string Hostname { get; init; }
+
+    public required IReadOnlyList<SpecMount> Mounts { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Annotations { get; init; }
+
+    public required SpecLinux Linux { get; init; }
+}
+
+internal sealed record SpecProcess
+{
+    public bool Terminal { get; init; }
+
+    public required SpecUser User { get; init; }
+
+    public required IReadOnlyList<string> Args { get; init; }
+
+    public required IReadOnlyList<string> Env { get; init; }
+
+    public required string Cwd { get; init; }
+
+    public required SpecCapabilities Capabilities { get; init; }
+
+    public bool NoNewPrivileges { get; init; }
+}
+
+internal sealed record SpecUser(uint Uid, uint Gid, IReadOnlyList<uint> AdditionalGids);
+
+internal sealed record SpecCapabilities(IReadOnlyList<string> Bounding, IReadOnlyList<string> Effective, IReadOnlyList<string> Permitted);
+
+internal sealed record SpecRoot(string Path, bool Readonly);
+
+internal sealed record SpecMount(string Destination, string Type, string Source, IReadOnlyList<string> Options);
+
+internal sealed record SpecLinux
+{
+    public required IReadOnlyList<SpecNamespace> Namespaces { get; init; }
+
+    public required string CgroupsPath { get; init; }
+
+    public required SpecResources Resources { get; init; }
+
+    public required IReadOnlyList<string> MaskedPaths { get; init; }
+
+    public required IReadOnlyList<string> ReadonlyPaths { get; init; }
+}
+
+internal sealed record SpecNamespace(string Type, string? Path = null);
+
+internal sealed record SpecResources
+{
+    public required IReadOnlyList<SpecDevice> Devices { get; init; }
+
+    public SpecCpu? Cpu { get; init; }
+
+    public SpecMemory? Memory { get; init; }
+
+    public SpecPids? Pids { get; init; }
+}
+
+internal sealed record SpecDevice(bool Allow, string Access);
+
+internal sealed record SpecCpu(long Quota, ulong Period);
+
+internal sealed record SpecMemory(long Limit);
+
+internal sealed record SpecPids(long Limit);
+
+/// <summary>What conmon says through its pipe when the runtime's <c>create</c> is done.</summary>
+internal sealed record ConmonReport
+{
+    /// <summary>Process id of the container, negative: it failed.</summary>
+    public int Data { get; init; }
+
+    public string? Message { get; init; }
+}
+
+/// <summary>A line of the runtime's log.</summary>
+internal sealed record RuntimeLogLine
+{
+    public string? Level { get; init; }
+
+    public string? Msg { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(RuntimeSpec))]
+[JsonSerializable(typeof(ConmonReport))]
+[JsonSerializable(typeof(RuntimeLogLine))]
+internal sealed partial class RuntimeSpecJson : JsonSerializerContext;

@@ -1,0 +1,87 @@
+using System.Text.Json.Serialization;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>
+/// What a workload has on the node apart from its containers: network namespace, address, volumes. Written durably
+/// before any of it is made, so that whatever a crash leaves can be found by it.
+/// </summary>
+internal sealed record SandboxRecord
+{
+    /// <summary>workload-uid8.</summary>
+    public required string Id { get; init; }
+
+    public required string Workload { get; init; }
+
+    public required string Uid { get; init; }
+
+    /// <summary>Of template and the contents that it refers to.</summary>
+    public required string Hash { get; init; }
+
+    /// <summary>On the node's bridge; null with hostNetwork.</summary>
+    public string? Address { get; init; }
+
+    public bool HostNetwork { get; init; }
+
+    public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
+
+    /// <summary>Between SIGTERM and SIGKILL.</summary>
+    public int GraceSeconds { get; init; } = 30;
+
+    public static string IdOf(string workload, string uid)
+    {
+        var digits = string.Concat(uid.Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant();
+        return $"{workload}-{(digits.Length > 8 ? digits[..8] : digits)}";
+    }
+}
+
+/// <summary>A node port that leads to a workload's port.</summary>
+internal sealed record PublishedPort(int HostPort, int Port, PortProtocol Protocol);
+
+/// <summary>One run of a container. Written durably before anything is made for it.</summary>
+internal sealed record ContainerRecord
+{
+    /// <summary>workload-uid8-container-attempt.</summary>
+    public required string Id { get; init; }
+
+    public required string SandboxId { get; init; }
+
+    public required string Workload { get; init; }
+
+    public required string Uid { get; init; }
+
+    public required string Container { get; init; }
+
+    /// <summary>0 for the first run; also the restart count.</summary>
+    public required int Attempt { get; init; }
+
+    public required string Hash { get; init; }
+
+    public required string ImageDigest { get; init; }
+
+    /// <summary>Runs before this one that ended soon, without a longer one between: the exponent of the backoff.</summary>
+    public int Failures { get; init; }
+
+    /// <summary>Number of the signal that asks it to end.</summary>
+    public int StopSignal { get; init; } = 15;
+
+    /// <summary>When the run began; null until it did.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>How it ended; null until it did.</summary>
+    public ContainerExit? Exit { get; init; }
+
+    /// <summary>Everything but record and log is gone: kept for <c>logs --previous</c> and the restart count.</summary>
+    public bool Retired { get; init; }
+
+    public static string IdOf(string sandboxId, string container, int attempt) => $"{sandboxId}-{container}-{attempt}";
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(SandboxRecord))]
+[JsonSerializable(typeof(ContainerRecord))]
+internal sealed partial class RecordsJson : JsonSerializerContext;

@@ -1,0 +1,139 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Oci;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>How each step is carried out: the record first, then the effect; when taking away, the effect first.</summary>
+internal sealed partial class WorkloadOwner
+{
+    private Task ExecuteAsync(WorkloadStep step, WorkloadTarget? target, CancellationToken ct) => step switch
+    {
+        WorkloadStep.CreateSandbox => CreateSandboxAsync(target!, ct),
+        WorkloadStep.Start start => StartAsync(start, target!, ct),
+        WorkloadStep.Stop stop => StopAsync(stop.Container, ct),
+        WorkloadStep.Retire retire => RetireAsync(retire.Container, ct),
+        WorkloadStep.Remove remove => RemoveAsync(remove.Container, ct),
+        WorkloadStep.RemoveSandbox remove => RemoveSandboxAsync(remove, ct),
+        _ => throw new InvalidOperationException($"unknown step {step}"),
+    };
+
+    private async Task CreateSandboxAsync(WorkloadTarget target, CancellationToken ct)
+    {
+        try
+        {
+            if (sandbox is null)
+            {
+                var allocated = tools.Runtime.Allocate(new SandboxRecord
+                {
+                    Id = target.SandboxId,
+                    Workload = name,
+                    Uid = target.Workload.Uid,
+                    Hash = target.Hash,
+                    HostNetwork = target.Template.HostNetwork,
+                    Ports = target.Ports,
+                    GraceSeconds = target.GraceSeconds,
+                });
+                tools.Records.Write(allocated);
+                sandbox = allocated;
+            }
+
+            await tools.Runtime.CreateSandboxAsync(sandbox, target, ct);
+            ClearProblem();
+        }
+        catch (StartFailedException e)
+        {
+            Fail(new(ReadyReasons.StartFailed, e.Message), target.Hash, tools.Time.GetUtcNow() + retries.Next());
+        }
+    }
+
+    private async Task StartAsync(WorkloadStep.Start step, WorkloadTarget target, CancellationToken ct)
+    {
+        var ready = PreparedFor(target)!.Containers[step.Container];
+        var record = new ContainerRecord
+        {
+            Id = ContainerRecord.IdOf(sandbox!.Id, step.Container, step.Attempt),
+            SandboxId = sandbox.Id,
+            Workload = name,
+            Uid = target.Workload.Uid,
+            Container = step.Container,
+            Attempt = step.Attempt,
+            Hash = target.Hash,
+            ImageDigest = ready.Image.ManifestDigest,
+            Failures = step.Failures,
+            StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
+        };
+        Keep(record);
+        try
+        {
+            var spec = target.Template.Containers.First(container => container.Name == step.Container);
+            var began = await tools.Runtime.StartAsync(new ContainerStart(record, spec, target, sandbox, ready.Image, ready.Environment), ct);
+            Keep(record with { StartedAt = began });
+        }
+        catch (StartFailedException e)
+        {
+            var exit = new ContainerExit { Code = 128, Reason = "StartError", Message = e.Message, FinishedAt = tools.Time.GetUtcNow() };
+            Keep(record with { Exit = exit });
+            LogStartFailed(tools.Log, record.Id, e.Message);
+        }
+    }
+
+    private Task StopAsync(ContainerRecord container, CancellationToken ct)
+    {
+        var grace = TimeSpan.FromSeconds(sandbox?.GraceSeconds ?? 30);
+        return tools.Runtime.StopAsync(container, grace, ct);
+    }
+
+    private async Task RetireAsync(ContainerRecord container, CancellationToken ct)
+    {
+        await tools.Runtime.ReleaseAsync(container, ct);
+        Keep(container with { Retired = true });
+    }
+
+    private async Task RemoveAsync(ContainerRecord container, CancellationToken ct)
+    {
+        if (!container.Retired)
+        {
+            await tools.Runtime.ReleaseAsync(container, ct);
+        }
+
+        tools.Records.RemoveContainer(container.Id);
+        lock (containers)
+        {
+            containers.RemoveAll(kept => kept.Id == container.Id);
+        }
+    }
+
+    private async Task RemoveSandboxAsync(WorkloadStep.RemoveSandbox step, CancellationToken ct)
+    {
+        await tools.Runtime.RemoveSandboxAsync(step.Sandbox, step.Volumes, ct);
+        tools.Records.RemoveSandbox(step.Sandbox.Id);
+        sandbox = null;
+    }
+
+    private void Keep(ContainerRecord record)
+    {
+        tools.Records.Write(record);
+        lock (containers)
+        {
+            var at = containers.FindIndex(kept => kept.Id == record.Id);
+            if (at < 0)
+            {
+                containers.Add(record);
+            }
+            else
+            {
+                containers[at] = record;
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Container {Id} ended with exit code {Code} ({Reason})")]
+    private static partial void LogEnded(ILogger log, string id, int code, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Id} could not be started: {Problem}")]
+    private static partial void LogStartFailed(ILogger log, string id, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Workload {Workload} is not Ready, {Reason}: {Problem}")]
+    private static partial void LogProblem(ILogger log, string workload, string reason, string problem);
+}

@@ -1,0 +1,132 @@
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>One thing to do. Steps of one list may run in any order, also at the same time.</summary>
+internal abstract record WorkloadStep
+{
+    /// <summary>Ask it to end, and end it when the grace period is over.</summary>
+    public sealed record Stop(ContainerRecord Container) : WorkloadStep;
+
+    /// <summary>Free all it has but record and log.</summary>
+    public sealed record Retire(ContainerRecord Container) : WorkloadStep;
+
+    /// <summary>Free all it has.</summary>
+    public sealed record Remove(ContainerRecord Container) : WorkloadStep;
+
+    /// <summary>Free network, volumes made of Secrets and, with <paramref name="Volumes"/>, the emptyDirs.</summary>
+    public sealed record RemoveSandbox(SandboxRecord Sandbox, bool Volumes) : WorkloadStep;
+
+    /// <summary>Make network and volumes.</summary>
+    public sealed record CreateSandbox : WorkloadStep;
+
+    /// <summary>Begin a run.</summary>
+    public sealed record Start(string Container, int Attempt, int Failures) : WorkloadStep;
+}
+
+/// <summary>What a workload has on the node.</summary>
+/// <param name="Sandbox">Null: none.</param>
+/// <param name="SandboxUsable">False after a reboot: recorded, but no longer there.</param>
+/// <param name="Containers">All runs that are recorded. One without an exit is running.</param>
+internal sealed record WorkloadView(SandboxRecord? Sandbox, bool SandboxUsable, IReadOnlyList<ContainerRecord> Containers);
+
+/// <summary>
+/// What to do next for one workload: desired × what exists × time. Pure. Carry out the steps, look again, and plan anew,
+/// until there are none.
+/// </summary>
+/// <param name="Steps">To do now.</param>
+/// <param name="Due">When there is something to do although nothing happened; null: never.</param>
+internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeOffset? Due)
+{
+    private static readonly WorkloadPlan Nothing = new([], null);
+
+    /// <summary>Whether a sandbox or containers of another uid or content must go before the target can be.</summary>
+    public static bool Replaces(WorkloadTarget target, WorkloadView view) =>
+        (view.Sandbox is { } sandbox && (sandbox.Uid != target.Workload.Uid || sandbox.Hash != target.Hash)) ||
+        view.Containers.Any(container => container.Uid != target.Workload.Uid || container.Hash != target.Hash);
+
+    public static WorkloadPlan Make(WorkloadTarget? target, WorkloadView view, DateTimeOffset now)
+    {
+        if (target is null)
+        {
+            return TearDown(view, volumes: true);
+        }
+
+        if (Replaces(target, view))
+        {
+            return TearDown(view, volumes: view.Sandbox?.Uid != target.Workload.Uid);
+        }
+
+        if (view.Sandbox is null || !view.SandboxUsable)
+        {
+            // What still runs lost its network: begin anew in a fresh one, and count on.
+            var running = Running(view);
+            return running.Count > 0 ? new(running, null) : new([new WorkloadStep.CreateSandbox()], null);
+        }
+
+        var steps = new List<WorkloadStep>();
+        DateTimeOffset? due = null;
+        foreach (var spec in target.Template.Containers)
+        {
+            due = Earlier(due, PlanContainer(spec.Name, target.Template.RestartPolicy, view, now, steps));
+        }
+
+        return new(steps, due);
+    }
+
+    /// <summary>Whether the policy wants another run after that exit.</summary>
+    public static bool Restarts(RestartPolicy policy, ContainerExit exit) =>
+        policy == RestartPolicy.Always || (policy == RestartPolicy.OnFailure && exit.Code != 0);
+
+    private static DateTimeOffset? PlanContainer(
+        string name, RestartPolicy policy, WorkloadView view, DateTimeOffset now, List<WorkloadStep> steps)
+    {
+        var runs = view.Containers.Where(container => container.Container == name).OrderByDescending(container => container.Attempt).ToList();
+        if (runs.Count == 0)
+        {
+            steps.Add(new WorkloadStep.Start(name, 0, 0));
+            return null;
+        }
+
+        var newest = runs[0];
+        steps.AddRange(runs.Skip(2).Select(old => new WorkloadStep.Remove(old)));
+        if (newest.Exit is not { } exit)
+        {
+            return null;
+        }
+
+        if (!newest.Retired)
+        {
+            steps.Add(new WorkloadStep.Retire(newest));
+        }
+
+        if (!Restarts(policy, exit))
+        {
+            return null;
+        }
+
+        var due = RestartBackoff.DueAfter(newest, now);
+        if (due > now)
+        {
+            return due;
+        }
+
+        steps.Add(new WorkloadStep.Start(name, newest.Attempt + 1, RestartBackoff.FailuresAfter(newest)));
+        return null;
+    }
+
+    private static WorkloadPlan TearDown(WorkloadView view, bool volumes)
+    {
+        var running = Running(view);
+        return running.Count > 0 ? new(running, null)
+            : view.Containers.Count > 0 ? new([.. view.Containers.Select(container => new WorkloadStep.Remove(container))], null)
+            : view.Sandbox is { } sandbox ? new([new WorkloadStep.RemoveSandbox(sandbox, volumes)], null)
+            : Nothing;
+    }
+
+    private static IReadOnlyList<WorkloadStep> Running(WorkloadView view) =>
+        [.. view.Containers.Where(container => container.Exit is null).Select(container => new WorkloadStep.Stop(container))];
+
+    private static DateTimeOffset? Earlier(DateTimeOffset? one, DateTimeOffset? other) =>
+        one is null || other < one ? other ?? one : one;
+}

@@ -1,0 +1,104 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>All that a target needs before anything of its predecessor is stopped: images on the node, values found.</summary>
+internal sealed record PreparedWorkload(string Hash, IReadOnlyDictionary<string, PreparedContainer> Containers);
+
+/// <summary>Holds Secrets: never log it.</summary>
+internal sealed record PreparedContainer(StoredImage Image, IReadOnlyList<KeyValuePair<string, string>> Environment);
+
+/// <summary>Why a workload is not as it should be, in words of <see cref="ReadyReasons"/>.</summary>
+internal sealed record WorkloadProblem(string Reason, string Message);
+
+/// <summary>A target cannot be prepared.</summary>
+/// <param name="problem">What the condition says.</param>
+/// <param name="isFinal">Whether only a change of the desired state can help.</param>
+internal sealed class PreparationFailedException(WorkloadProblem problem, bool isFinal) : Exception(problem.Message)
+{
+    public WorkloadProblem Problem { get; } = problem;
+
+    public bool IsFinal { get; } = isFinal;
+}
+
+internal static class WorkloadPreparation
+{
+    /// <exception cref="PreparationFailedException">Something is missing.</exception>
+    public static async Task<PreparedWorkload> RunAsync(WorkloadTarget target, IContainerImages images, CancellationToken ct)
+    {
+        // Values first: they cost nothing, and a missing one makes pulling pointless.
+        CheckVolumes(target);
+        var environments = target.Template.Containers.ToDictionary(container => container.Name, container => EnvironmentOf(container, target.References));
+        var prepared = new Dictionary<string, PreparedContainer>();
+        foreach (var container in target.Template.Containers)
+        {
+            prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, ct), environments[container.Name]);
+        }
+
+        return new PreparedWorkload(target.Hash, prepared);
+    }
+
+    internal static IReadOnlyList<KeyValuePair<string, string>> EnvironmentOf(ContainerSpec container, References references)
+    {
+        var values = new List<KeyValuePair<string, string>>();
+        foreach (var variable in container.Env ?? [])
+        {
+            var value = variable.ValueFrom switch
+            {
+                { SecretKeyRef: { } key } => references.Secret(key.Name) is { } secret && secret.TryGetValue(key.Key, out var bytes)
+                    ? System.Text.Encoding.UTF8.GetString(bytes)
+                    : throw Missing("Secret", key),
+                { ConfigKeyRef: { } key } => references.Config(key.Name) is { } config && config.TryGetValue(key.Key, out var text)
+                    ? text
+                    : throw Missing("Config", key),
+                _ => variable.Value ?? "",
+            };
+            values.Add(new(variable.Name, value));
+        }
+
+        return values;
+
+        PreparationFailedException Missing(string kind, KeyRef key) => Final(
+            ReadyReasons.ReferenceMissing, $"container '{container.Name}' wants key '{key.Key}' of {kind} '{key.Name}', which does not exist; apply it");
+    }
+
+    private static void CheckVolumes(WorkloadTarget target)
+    {
+        foreach (var volume in target.Template.Volumes ?? [])
+        {
+            if (volume.Secret is { } secret && target.References.Secret(secret.SecretName) is null)
+            {
+                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Secret '{secret.SecretName}', which does not exist; apply it");
+            }
+
+            if (volume.Config is { } config && target.References.Config(config.Name) is null)
+            {
+                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Config '{config.Name}', which does not exist; apply it");
+            }
+        }
+    }
+
+    private static async Task<StoredImage> ImageOfAsync(ContainerSpec container, IContainerImages images, CancellationToken ct)
+    {
+        if (!ImageReference.TryParse(container.Image, out var reference, out var fault))
+        {
+            throw Final(ReadyReasons.ImageRefused, fault);
+        }
+
+        try
+        {
+            return await images.EnsureAsync(reference, container.ImagePullPolicy, ct);
+        }
+        catch (ImageRefusedException e)
+        {
+            throw new PreparationFailedException(new(ReadyReasons.ImageRefused, $"{container.Image}: {e.Message}"), isFinal: false);
+        }
+        catch (ImagePullException e)
+        {
+            throw new PreparationFailedException(new(ReadyReasons.ImagePullFailed, $"{container.Image}: {e.Message}"), isFinal: false);
+        }
+    }
+
+    private static PreparationFailedException Final(string reason, string message) => new(new(reason, message), isFinal: true);
+}

@@ -1,0 +1,275 @@
+using System.Collections.Concurrent;
+using EdgeVirt.Node.Reconcile;
+using EdgeVirt.Node.State;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>
+/// Makes the workloads of the desired document run. A pass of the loop only hands out work: each workload has one
+/// owner, owners run at the same time, and none waits for another.
+/// </summary>
+internal sealed partial class WorkloadReconciler(
+    NodeStore store, RecordStore records, IContainerRuntime runtime, IContainerImages images, TimeProvider time, ILogger<WorkloadReconciler> log)
+    : IReconciler, IAsyncDisposable
+{
+    private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan GarbageInterval = TimeSpan.FromMinutes(10);
+
+    private readonly ConcurrentDictionary<string, Work> works = new();
+    private readonly WorkloadTools tools = new(store, records, runtime, images, time, log);
+    private readonly CancellationTokenSource lifetime = new();
+    private DesiredSnapshot? applied;
+    private Task garbage = Task.CompletedTask;
+    private DateTimeOffset? lastGarbage;
+    private bool recovered;
+
+    public event Action? Woken;
+
+    public string Name => "workloads";
+
+    public IReadOnlyList<StoreArea> Reads { get; } = [StoreArea.Desired];
+
+    public async ValueTask<TimeSpan?> ReconcileAsync(CancellationToken ct)
+    {
+        if (!recovered)
+        {
+            await RecoverAsync(ct);
+            recovered = true;
+        }
+
+        var desired = await store.ReadDesiredAsync(ct);
+        if (desired.Document is null)
+        {
+            return null;
+        }
+
+        if (!ReferenceEquals(desired, applied))
+        {
+            Apply(desired);
+            applied = desired;
+        }
+
+        var now = time.GetUtcNow();
+        CollectGarbage(now);
+        TimeSpan? next = null;
+        foreach (var work in works.Values)
+        {
+            if (work.Owner.IsGone && !work.IsBusy)
+            {
+                works.TryRemove(work.Owner.Name, out _);
+            }
+            else if (work.Due is { } due)
+            {
+                if (due <= now)
+                {
+                    Kick(work);
+                }
+                else if (next is null || due - now < next)
+                {
+                    next = due - now;
+                }
+            }
+        }
+
+        return next;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        runtime.Ended -= OnEnded;
+        await lifetime.CancelAsync();
+        foreach (var work in works.Values)
+        {
+            await work.Running;
+            await work.Owner.EndPreparationAsync();
+        }
+
+        await garbage.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lifetime.Dispose();
+    }
+
+    /// <summary>Completes when no owner is at work. For tests and benches.</summary>
+    internal async Task SettledAsync()
+    {
+        while (works.Values.FirstOrDefault(work => work.IsBusy) is { } busy)
+        {
+            await busy.Running;
+        }
+    }
+
+    private async Task RecoverAsync(CancellationToken ct)
+    {
+        works.Clear();
+        records.Load();
+        await runtime.RecoverAsync(ct);
+        foreach (var sandbox in records.Sandboxes)
+        {
+            WorkOf(sandbox.Workload).Owner.Adopt(sandbox);
+        }
+
+        foreach (var container in records.Containers)
+        {
+            WorkOf(container.Workload).Owner.Adopt(container);
+        }
+
+        foreach (var observed in await store.ReadObservedAsync(ct))
+        {
+            WorkOf(observed.Name).Owner.Adopt(observed);
+        }
+
+        runtime.Ended += OnEnded;
+    }
+
+    private void Apply(DesiredSnapshot desired)
+    {
+        var document = desired.Document!;
+        var references = new References(document);
+        var first = applied is null;
+        var wanted = new HashSet<string>(document.Workloads.Count);
+        foreach (var workload in document.Workloads)
+        {
+            wanted.Add(workload.Name);
+            var work = WorkOf(workload.Name);
+            var target = WorkloadTarget.Of(document.Node, workload, references, work.Owner.Target);
+            if (first || !ReferenceEquals(target, work.Owner.Target))
+            {
+                work.Owner.Target = target;
+                Kick(work);
+            }
+        }
+
+        foreach (var work in works.Values.Where(work => !wanted.Contains(work.Owner.Name) && (first || work.Owner.Target is not null)))
+        {
+            work.Owner.Target = null;
+            Kick(work);
+        }
+    }
+
+    private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
+    {
+        var owner = new WorkloadOwner(name, tools);
+        owner.Prepared += OnPrepared;
+        return new Work(owner);
+    });
+
+    private void OnPrepared(WorkloadOwner owner)
+    {
+        if (works.TryGetValue(owner.Name, out var work))
+        {
+            Kick(work);
+        }
+    }
+
+    private void OnEnded(string containerId)
+    {
+        // Before the first accepted document nothing is touched, not even restarted.
+        if (applied is not null && records.FindContainer(containerId) is { } record && works.TryGetValue(record.Workload, out var work))
+        {
+            Kick(work);
+        }
+    }
+
+    private void Kick(Work work)
+    {
+        lock (work)
+        {
+            if (lifetime.IsCancellationRequested)
+            {
+                return;
+            }
+
+            if (work.IsBusy)
+            {
+                work.Again = true;
+                return;
+            }
+
+            work.IsBusy = true;
+            work.Due = null;
+            work.Running = Task.Run(() => RunAsync(work));
+        }
+    }
+
+    private async Task RunAsync(Work work)
+    {
+        while (true)
+        {
+            DateTimeOffset? due = null;
+            try
+            {
+                await work.Owner.PassAsync(lifetime.Token);
+                due = work.Owner.Due;
+            }
+            catch (OperationCanceledException) when (lifetime.IsCancellationRequested)
+            {
+                // The agent ends; what was begun is found by its record at the next start.
+            }
+#pragma warning disable CA1031 // The edge of one workload: whatever is wrong with it must not reach the others.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                LogFault(work.Owner.Name, RetryAfterFault.TotalSeconds, e);
+                due = time.GetUtcNow() + RetryAfterFault;
+            }
+
+            lock (work)
+            {
+                if (work.Again && !lifetime.IsCancellationRequested)
+                {
+                    work.Again = false;
+                    continue;
+                }
+
+                work.IsBusy = false;
+                work.Due = due;
+            }
+
+            if (due is not null || work.Owner.IsGone)
+            {
+                Woken?.Invoke();
+            }
+
+            return;
+        }
+    }
+
+    private void CollectGarbage(DateTimeOffset now)
+    {
+        if (garbage.IsCompleted && (lastGarbage is null || now - lastGarbage >= GarbageInterval) && !works.Values.Any(work => work.IsBusy))
+        {
+            lastGarbage = now;
+            var inUse = works.Values.SelectMany(work => work.Owner.ImagesInUse).ToHashSet();
+            garbage = Task.Run(async () =>
+            {
+                try
+                {
+                    await images.CollectGarbageAsync(inUse, lifetime.Token);
+                }
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
+                {
+                    LogGarbageFailed(e);
+                }
+            });
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Workload {Workload} could not be carried on; again in {Seconds} s")]
+    private partial void LogFault(string workload, double seconds, Exception e);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Images that nobody uses could not be removed")]
+    private partial void LogGarbageFailed(Exception e);
+
+    private sealed class Work(WorkloadOwner owner)
+    {
+        public WorkloadOwner Owner => owner;
+
+        public bool IsBusy { get; set; }
+
+        public bool Again { get; set; }
+
+        public DateTimeOffset? Due { get; set; }
+
+        public Task Running { get; set; } = Task.CompletedTask;
+    }
+}

@@ -1,0 +1,131 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Node.Containers;
+
+/// <summary>What one workload is to be on this node, with everything it refers to.</summary>
+internal sealed class WorkloadTarget
+{
+    private WorkloadTarget(string node, DesiredWorkload workload, References references, string hash)
+    {
+        Node = node;
+        Workload = workload;
+        References = references;
+        Hash = hash;
+    }
+
+    public string Node { get; }
+
+    public DesiredWorkload Workload { get; }
+
+    public References References { get; }
+
+    /// <summary>Changes with the template and with the contents of the Configs and Secrets that it names.</summary>
+    public string Hash { get; }
+
+    public PodSpec Template => Workload.Template;
+
+    public string SandboxId => SandboxRecord.IdOf(Workload.Name, Workload.Uid);
+
+    public IReadOnlyList<PublishedPort> Ports => Template.HostNetwork
+        ? []
+        : [.. Template.Containers.SelectMany(container => container.Ports ?? [])
+            .Where(port => port.HostPort is not null)
+            .Select(port => new PublishedPort(port.HostPort!.Value, port.Port, port.Protocol))];
+
+    public int GraceSeconds => Template.TerminationGracePeriodSeconds ?? 30;
+
+    /// <summary>Makes the target; <paramref name="before"/> is used again where nothing that counts has changed.</summary>
+    public static WorkloadTarget Of(string node, DesiredWorkload workload, References references, WorkloadTarget? before)
+    {
+        var same = before is not null && before.Node == node && before.Workload.Uid == workload.Uid &&
+            before.Workload.Generation == workload.Generation && ReferencesAreEqual(workload.Template, before.References, references);
+        return same ? before! : new WorkloadTarget(node, workload, references, HashOf(workload.Template, references));
+    }
+
+    private static bool ReferencesAreEqual(PodSpec template, References before, References now) =>
+        ReferenceEquals(before, now) || NamesOf(template).All(name => before.HashOf(name.Secret, name.Name) == now.HashOf(name.Secret, name.Name));
+
+    private static string HashOf(PodSpec template, References references)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var spec = new WorkloadSpec { Template = template };
+        hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(spec, ContractsJson.Default.WorkloadSpec));
+        foreach (var (secret, name) in NamesOf(template).Order())
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"\n{(secret ? "secret" : "config")} {name} {references.HashOf(secret, name)}"));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
+    }
+
+    private static IEnumerable<(bool Secret, string Name)> NamesOf(PodSpec template)
+    {
+        foreach (var volume in template.Volumes ?? [])
+        {
+            if (volume.Secret is { } secret)
+            {
+                yield return (true, secret.SecretName);
+            }
+            else if (volume.Config is { } config)
+            {
+                yield return (false, config.Name);
+            }
+        }
+
+        foreach (var source in template.Containers.SelectMany(container => container.Env ?? []).Select(env => env.ValueFrom))
+        {
+            if (source?.SecretKeyRef is { } secret)
+            {
+                yield return (true, secret.Name);
+            }
+            else if (source?.ConfigKeyRef is { } config)
+            {
+                yield return (false, config.Name);
+            }
+        }
+    }
+}
+
+/// <summary>The Configs and Secrets of one document.</summary>
+internal sealed class References(NodeDocument document)
+{
+    private readonly Dictionary<string, DesiredConfig> configs = document.Configs.ToDictionary(config => config.Name);
+    private readonly Dictionary<string, DesiredSecret> secrets = document.Secrets.ToDictionary(secret => secret.Name);
+    private readonly Dictionary<(bool, string), string> hashes = [];
+
+    /// <summary>A Config's values; null: there is none of that name.</summary>
+    public IReadOnlyDictionary<string, string>? Config(string name) => configs.GetValueOrDefault(name)?.Data;
+
+    /// <summary>A Secret's values; null: there is none of that name.</summary>
+    public IReadOnlyDictionary<string, byte[]>? Secret(string name) => secrets.GetValueOrDefault(name)?.Data;
+
+    /// <summary>Of the contents; empty where there is none of that name. Called by one thread at a time.</summary>
+    public string HashOf(bool secret, string name)
+    {
+        if (hashes.TryGetValue((secret, name), out var known))
+        {
+            return known;
+        }
+
+        var data = secret
+            ? Secret(name)?.Select(pair => (pair.Key, Value: pair.Value))
+            : Config(name)?.Select(pair => (pair.Key, Value: Encoding.UTF8.GetBytes(pair.Value)));
+        if (data is null)
+        {
+            return hashes[(secret, name)] = "";
+        }
+
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (key, value) in data.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"{key}\n{value.Length}\n"));
+            hash.AppendData(value);
+        }
+
+        return hashes[(secret, name)] = Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

@@ -1,0 +1,68 @@
+using System.Globalization;
+using System.Text;
+
+namespace EdgeVirt.Node.Networks;
+
+/// <summary>A node port that leads to an address and port on the bridge.</summary>
+internal sealed record Forward(string Protocol, int HostPort, string Address, int Port);
+
+/// <summary>
+/// The nft table <c>edgevirt</c>, as text for <c>nft -f -</c>. Published ports are elements of two maps, so that
+/// publishing one costs the same however many there are, and a whole set is replaced in one transaction.
+/// </summary>
+internal static class FirewallRules
+{
+    public const string Table = "edgevirt";
+
+    /// <summary>Replaces the table and all that is published by it, at once.</summary>
+    public static string Everything(string bridge, string subnet, IEnumerable<Forward> forwards)
+    {
+        var text = new StringBuilder();
+        // Adding before deleting makes deleting safe where the table does not exist yet.
+        text.Append(CultureInfo.InvariantCulture, $$"""
+            table ip {{Table}} {}
+            delete table ip {{Table}}
+            table ip {{Table}} {
+              map tcp_ports { type inet_service : ipv4_addr . inet_service; }
+              map udp_ports { type inet_service : ipv4_addr . inet_service; }
+              chain publish {
+                dnat ip to tcp dport map @tcp_ports
+                dnat ip to udp dport map @udp_ports
+              }
+              chain guard {
+                type filter hook prerouting priority raw; policy accept;
+                iifname != "lo" ip daddr 127.0.0.0/8 drop
+              }
+              chain prerouting {
+                type nat hook prerouting priority dstnat; policy accept;
+                fib daddr type local jump publish
+              }
+              chain output {
+                type nat hook output priority -100; policy accept;
+                fib daddr type local jump publish
+              }
+              chain postrouting {
+                type nat hook postrouting priority srcnat; policy accept;
+                ip saddr {{subnet}} oifname != "{{bridge}}" masquerade
+                ip saddr 127.0.0.0/8 oifname "{{bridge}}" masquerade
+                ip saddr {{subnet}} ip daddr {{subnet}} ct status dnat masquerade
+              }
+            }
+
+            """);
+        foreach (var forward in forwards)
+        {
+            text.Append(Add(forward));
+        }
+
+        return text.ToString();
+    }
+
+    public static string Add(IEnumerable<Forward> forwards) => string.Concat(forwards.Select(Add));
+
+    public static string Delete(IEnumerable<Forward> forwards) =>
+        string.Concat(forwards.Select(forward => $"delete element ip {Table} {forward.Protocol}_ports {{ {forward.HostPort} }}\n"));
+
+    private static string Add(Forward forward) =>
+        $"add element ip {Table} {forward.Protocol}_ports {{ {forward.HostPort} : {forward.Address} . {forward.Port} }}\n";
+}

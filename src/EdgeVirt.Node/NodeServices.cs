@@ -8,5 +8,6 @@ internal static class NodeServices
     public static IServiceCollection AddNode(this IServiceCollection services) => services
         .AddSingleton<NodeConditions>()
         .AddSingleton<NodeStatusSource>()
-        .AddHostedService<Readiness>();
+        .AddHostedService<Readiness>()
+        .AddHostedService<MemoryTrim>();
 }

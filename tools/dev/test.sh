@@ -69,7 +69,7 @@ test_project() {
   local name=$1 project=$2 filter=$3 trx=$results/$1.trx start=$SECONDS code=0 options=() p f s
   [ -z "$filter" ] || options=(--filter "FullyQualifiedName~$filter")
   timeout --kill-after=30 2400 dotnet test "$project" --no-build --nologo --results-directory "$results" \
-    --logger "trx;LogFileName=$name.trx" --blame-hang --blame-hang-timeout 10m --blame-hang-dump-type none \
+    --logger "trx;LogFileName=$name.trx" --blame-hang --blame-hang-timeout 25m --blame-hang-dump-type none \
     "${options[@]}" >"$logs/$name.log" 2>&1 </dev/null &
   watch_job $! "Testing $name" || code=$?
 

@@ -40,6 +40,8 @@ internal static class ContainerStartBench
             await using var docker = await Docker.StartAsync(directory.Subdirectory("docker"), Namespace);
             await docker.RunAsync("import", archive, "edgevirt-bench");
             string[] podman = ["--root", directory.Subdirectory("podman"), "--runroot", directory.Subdirectory("podman-run"), "--cgroup-manager", "cgroupfs", "--runtime", "runc"];
+            // podman raises limits, which machines without CAP_SYS_RESOURCE refuse.
+            string[] limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
             await InNamespaceAsync("podman", [.. podman, "import", archive, "edgevirt-bench"]);
             await using var ours = await Ours.StartAsync(directory.Subdirectory("ours"), root, NamespacePath);
             var bare = new Bare(directory.Subdirectory("bare"), root, ours.Runtime);
@@ -49,8 +51,8 @@ internal static class ContainerStartBench
                 ["bare"] = bare.RunAsync,
                 ["ours nonet"] = number => ours.RunAsync(number, bridge: false),
                 ["ours bridge"] = number => ours.RunAsync(number, bridge: true),
-                ["podman nonet"] = _ => InNamespaceAsync("podman", [.. podman, "run", "--network", "none", "edgevirt-bench", "/bin/true"]),
-                ["podman bridge"] = _ => InNamespaceAsync("podman", [.. podman, "run", "--network", "podman", "edgevirt-bench", "/bin/true"]),
+                ["podman nonet"] = _ => InNamespaceAsync("podman", [.. podman, "run", .. limits, "--network", "none", "edgevirt-bench", "/bin/true"]),
+                ["podman bridge"] = _ => InNamespaceAsync("podman", [.. podman, "run", .. limits, "--network", "podman", "edgevirt-bench", "/bin/true"]),
                 ["docker nonet"] = _ => docker.RunAsync("run", "--network", "none", "edgevirt-bench", "/bin/true"),
                 ["docker bridge"] = _ => docker.RunAsync("run", "edgevirt-bench", "/bin/true"),
             });

@@ -17,6 +17,7 @@ internal sealed partial class WorkloadReconciler(
     private static readonly TimeSpan GarbageInterval = TimeSpan.FromMinutes(10);
 
     private readonly ConcurrentDictionary<string, Work> works = new();
+    private readonly ConcurrentDictionary<string, Work> waiting = new();
     private readonly WorkloadTools tools = new(store, records, runtime, images, time, log);
     private readonly CancellationTokenSource lifetime = new();
     private DesiredSnapshot? applied;
@@ -53,22 +54,25 @@ internal sealed partial class WorkloadReconciler(
         var now = time.GetUtcNow();
         CollectGarbage(now);
         TimeSpan? next = null;
-        foreach (var work in works.Values)
+        // Only those with something ahead, so that a pass costs the same however many rest.
+        foreach (var (name, work) in waiting)
         {
             if (work.Owner.IsGone && !work.IsBusy)
             {
-                works.TryRemove(work.Owner.Name, out _);
+                works.TryRemove(name, out _);
+                waiting.TryRemove(name, out _);
             }
-            else if (work.Due is { } due)
+            else if (work.Due is not { } due)
             {
-                if (due <= now)
-                {
-                    Kick(work);
-                }
-                else if (next is null || due - now < next)
-                {
-                    next = due - now;
-                }
+                Rest(name, work);
+            }
+            else if (due <= now)
+            {
+                Kick(work);
+            }
+            else if (next is null || due - now < next)
+            {
+                next = due - now;
             }
         }
 
@@ -139,7 +143,7 @@ internal sealed partial class WorkloadReconciler(
             }
         }
 
-        foreach (var work in works.Values.Where(work => !wanted.Contains(work.Owner.Name) && (first || work.Owner.Target is not null)))
+        foreach (var (_, work) in works.Where(pair => !wanted.Contains(pair.Key) && (first || pair.Value.Owner.Target is not null)))
         {
             work.Owner.Target = null;
             Kick(work);
@@ -191,6 +195,17 @@ internal sealed partial class WorkloadReconciler(
         }
     }
 
+    private void Rest(string name, Work work)
+    {
+        lock (work)
+        {
+            if (work.Due is null && !work.Owner.IsGone)
+            {
+                waiting.TryRemove(name, out _);
+            }
+        }
+    }
+
     private async Task RunAsync(Work work)
     {
         while (true)
@@ -223,6 +238,10 @@ internal sealed partial class WorkloadReconciler(
 
                 work.IsBusy = false;
                 work.Due = due;
+                if (due is not null || work.Owner.IsGone)
+                {
+                    waiting[work.Owner.Name] = work;
+                }
             }
 
             if (due is not null || work.Owner.IsGone)
@@ -236,7 +255,7 @@ internal sealed partial class WorkloadReconciler(
 
     private void CollectGarbage(DateTimeOffset now)
     {
-        if (garbage.IsCompleted && (lastGarbage is null || now - lastGarbage >= GarbageInterval) && !works.Values.Any(work => work.IsBusy))
+        if ((lastGarbage is null || now - lastGarbage >= GarbageInterval) && garbage.IsCompleted && !works.Any(pair => pair.Value.IsBusy))
         {
             lastGarbage = now;
             var inUse = works.Values.SelectMany(work => work.Owner.ImagesInUse).ToHashSet();

@@ -9,12 +9,15 @@ namespace EdgeVirt.Node.Containers;
 /// <summary>What one workload is to be on this node, with everything it refers to.</summary>
 internal sealed class WorkloadTarget
 {
-    private WorkloadTarget(string node, DesiredWorkload workload, References references, string hash)
+    private readonly (bool Secret, string Name)[] names;
+
+    private WorkloadTarget(string node, DesiredWorkload workload, References references)
     {
+        names = [.. NamesOf(workload.Template).Distinct().Order()];
         Node = node;
         Workload = workload;
         References = references;
-        Hash = hash;
+        Hash = HashOf(workload.Template, names, references);
     }
 
     public string Node { get; }
@@ -42,19 +45,19 @@ internal sealed class WorkloadTarget
     public static WorkloadTarget Of(string node, DesiredWorkload workload, References references, WorkloadTarget? before)
     {
         var same = before is not null && before.Node == node && before.Workload.Uid == workload.Uid &&
-            before.Workload.Generation == workload.Generation && ReferencesAreEqual(workload.Template, before.References, references);
-        return same ? before! : new WorkloadTarget(node, workload, references, HashOf(workload.Template, references));
+            before.Workload.Generation == workload.Generation && before.RefersToSame(references);
+        return same ? before! : new WorkloadTarget(node, workload, references);
     }
 
-    private static bool ReferencesAreEqual(PodSpec template, References before, References now) =>
-        ReferenceEquals(before, now) || NamesOf(template).All(name => before.HashOf(name.Secret, name.Name) == now.HashOf(name.Secret, name.Name));
+    private bool RefersToSame(References now) =>
+        ReferenceEquals(References, now) || Array.TrueForAll(names, name => References.HashOf(name.Secret, name.Name) == now.HashOf(name.Secret, name.Name));
 
-    private static string HashOf(PodSpec template, References references)
+    private static string HashOf(PodSpec template, (bool Secret, string Name)[] names, References references)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var spec = new WorkloadSpec { Template = template };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(spec, ContractsJson.Default.WorkloadSpec));
-        foreach (var (secret, name) in NamesOf(template).Order())
+        foreach (var (secret, name) in names)
         {
             hash.AppendData(Encoding.UTF8.GetBytes($"\n{(secret ? "secret" : "config")} {name} {references.HashOf(secret, name)}"));
         }

@@ -7,7 +7,6 @@ internal static class BrokerServices
         .AddSingleton<BrokerListener>()
         .AddSingleton<BrokerAccess>()
         .AddSingleton<UpstreamMessages>()
-        .AddSingleton<IUpstream, TelemetryUpstream>()
         .AddSingleton<NodePokes>()
         .AddHostedService<MqttBroker>();
 }

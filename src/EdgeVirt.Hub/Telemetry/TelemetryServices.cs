@@ -1,4 +1,5 @@
 using EdgeVirt.Hub.Audit;
+using EdgeVirt.Hub.Broker;
 
 namespace EdgeVirt.Hub.Telemetry;
 
@@ -23,5 +24,6 @@ internal static class TelemetryServices
             provider.GetRequiredService<ILogger<TelemetryStore>>()))
         .AddHostedService(provider => provider.GetRequiredService<TelemetryStore>())
         .AddSingleton<TelemetryIngest>()
+        .AddSingleton<IUpstream, TelemetryUpstream>()
         .AddSingleton<TelemetryQuery>();
 }

@@ -72,7 +72,7 @@ internal sealed partial class TelemetryStore : BackgroundService
             writer = await OpenAsync(stoppingToken);
             while (await queue.Reader.WaitToReadAsync(stoppingToken))
             {
-                writer = await ReplaceIfDamagedAsync(writer ?? await OpenAsync(stoppingToken), stoppingToken);
+                writer = await ReplaceIfDamagedAsync(writer, stoppingToken) ?? await OpenAsync(stoppingToken);
                 var group = TakeGroup();
                 try
                 {
@@ -83,6 +83,7 @@ internal sealed partial class TelemetryStore : BackgroundService
                 {
                     // A failed commit may have closed the database for good, or shown that it is damaged: open it anew.
                     LogCommitFailed(group.Count, e);
+                    damaged |= TelemetryDatabase.SaysDamaged(e);
                     writer.Dispose();
                     writer = null;
                     group.ForEach(pending => pending.Done.TrySetException(new TelemetryUnavailableException("Telemetry could not be stored.", e)));
@@ -130,15 +131,15 @@ internal sealed partial class TelemetryStore : BackgroundService
         }
     }
 
-    /// <summary>Begins a new file once a query has met damage, as soon as nobody reads the old one.</summary>
-    private async Task<TelemetryWriter> ReplaceIfDamagedAsync(TelemetryWriter writer, CancellationToken ct)
+    /// <summary>Begins a new file once a query or a commit has met damage, as soon as nobody reads the old one.</summary>
+    private async Task<TelemetryWriter?> ReplaceIfDamagedAsync(TelemetryWriter? writer, CancellationToken ct)
     {
         if (!damaged || Volatile.Read(ref readers) > 0)
         {
             return writer;
         }
 
-        writer.Dispose();
+        writer?.Dispose();
         LogReplaced();
         database.SetAside();
         damaged = false;
@@ -189,7 +190,7 @@ internal sealed partial class TelemetryStore : BackgroundService
     [LoggerMessage(EventId = 20, Level = LogLevel.Error, Message = "Could not commit {Batches} telemetry batches; the nodes send them again")]
     private partial void LogCommitFailed(int batches, Exception exception);
 
-    [LoggerMessage(EventId = 22, Level = LogLevel.Error, Message = "A query found the telemetry database damaged; beginning a new one")]
+    [LoggerMessage(EventId = 22, Level = LogLevel.Error, Message = "The telemetry database turned out to be damaged; beginning a new one")]
     private partial void LogReplaced();
 
     [LoggerMessage(EventId = 21, Level = LogLevel.Error, Message = "Cannot open the telemetry database; trying again in {Delay}")]

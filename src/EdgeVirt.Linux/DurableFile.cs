@@ -40,21 +40,50 @@ public static class DurableFile
         SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
+    /// <summary>
+    /// Replaces a file as a whole, so that readers and a crash of this process see either content. A power cut may take it
+    /// back, or leave it empty, until <see cref="Sync"/>.
+    /// </summary>
+    /// <exception cref="IOException">The disk refused.</exception>
+    public static void Replace(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode)
+    {
+        var temporary = path + ".tmp";
+        File.Delete(temporary);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0, UnixCreateMode = mode };
+        using (var file = new FileStream(temporary, options))
+        {
+            File.SetUnixFileMode(file.SafeFileHandle, mode);
+            file.Write(bytes);
+        }
+
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>Makes a file's content and its entry in its directory durable.</summary>
+    /// <exception cref="LinuxException">The file is gone or the disk refused.</exception>
+    public static void Sync(string path)
+    {
+        SyncDescriptor(path);
+        SyncDescriptor(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
     /// <summary>Makes renames, creations and deletions in a directory durable.</summary>
     /// <exception cref="LinuxException">The directory cannot be opened or synced.</exception>
-    public static void SyncDirectory(string dir)
+    public static void SyncDirectory(string dir) => SyncDescriptor(dir);
+
+    private static void SyncDescriptor(string path)
     {
-        var fd = Native.Open(dir, Native.O_RDONLY | Native.O_CLOEXEC);
+        var fd = Native.Open(path, Native.O_RDONLY | Native.O_CLOEXEC);
         if (fd < 0)
         {
-            throw Native.Failure($"open {dir}");
+            throw Native.Failure($"open {path}");
         }
 
         try
         {
             if (Native.Sync(fd) != 0)
             {
-                throw Native.Failure($"fsync {dir}");
+                throw Native.Failure($"fsync {path}");
             }
         }
         finally

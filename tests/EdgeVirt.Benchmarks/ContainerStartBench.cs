@@ -15,7 +15,7 @@ namespace EdgeVirt.Benchmarks;
 /// <summary>
 /// From the call to the end of <c>/bin/true</c> in the same busybox root, median of many, one after the other in turns:
 /// ours with durable records, conmon, overlay, and with or without the bridge; the bare OCI runtime; podman; docker.
-/// Ours and the bare runtime include freeing the container; podman and docker leave it (as without <c>--rm</c>).
+/// Freeing the container afterwards is nobody's part: no <c>--rm</c>, and the bare runtime's <c>--keep</c>.
 /// Everything happens in a network namespace of the bench's own, with daemons on sockets of its own.
 /// </summary>
 internal static class ContainerStartBench
@@ -57,6 +57,7 @@ internal static class ContainerStartBench
                 ["docker bridge"] = _ => docker.RunAsync("run", "edgevirt-bench", "/bin/true"),
             });
             await InNamespaceAsync("podman", [.. podman, "rm", "--all", "--force"]);
+            await bare.RemoveAsync();
             return new BenchResult(
                 "container-start",
                 ("ratio_runtime_nonet", times["ours nonet"] / times["bare"]),
@@ -120,6 +121,14 @@ internal static class ContainerStartBench
     /// <summary>The runtime itself, with a bundle on the plain directory.</summary>
     private sealed class Bare(string bundle, string root, string runtime)
     {
+        public async Task RemoveAsync()
+        {
+            foreach (var id in Directory.GetDirectories(Path.Combine(bundle, "state")).Select(Path.GetFileName))
+            {
+                await ProcessRunner.RunAsync(runtime, ["--root", Path.Combine(bundle, "state"), "delete", "--force", id!], Patience);
+            }
+        }
+
         public async Task RunAsync(int number)
         {
             var config = Path.Combine(bundle, "config.json");
@@ -134,7 +143,7 @@ internal static class ContainerStartBench
                 await File.WriteAllTextAsync(config, json.ToJsonString());
             }
 
-            await ProcessRunner.RunAsync(runtime, ["run", "--bundle", bundle, $"edgevirt-bench-{number}"], Patience);
+            await ProcessRunner.RunAsync(runtime, ["--root", Path.Combine(bundle, "state"), "run", "--keep", "--bundle", bundle, $"bare-{number}"], Patience);
         }
     }
 
@@ -169,21 +178,20 @@ internal static class ContainerStartBench
             {
                 Id = target.SandboxId, Workload = workload.Name, Uid = workload.Uid, Hash = target.Hash, HostNetwork = !bridge,
             });
-            records.Write(sandbox);
+            records.Put(sandbox);
             await runtime.CreateSandboxAsync(sandbox, target, CancellationToken.None);
             var record = new ContainerRecord
             {
                 Id = ContainerRecord.IdOf(sandbox.Id, "main", 0), SandboxId = sandbox.Id, Workload = workload.Name, Uid = workload.Uid,
                 Container = "main", Attempt = 0, Hash = target.Hash, ImageDigest = image.ManifestDigest,
             };
-            records.Write(record);
-            await runtime.StartAsync(new ContainerStart(record, spec, target, sandbox, image, []), CancellationToken.None);
+            records.Put(record);
+            var durable = Task.Run(() => records.Sync(record));
+            await runtime.StartAsync(new ContainerStart(record, durable, spec, target, sandbox, image, []), CancellationToken.None);
             while (runtime.ExitOf(record) is null)
             {
                 await Task.Delay(1);
             }
-
-            await runtime.ReleaseAsync(record, CancellationToken.None);
         }
 
         public async ValueTask DisposeAsync()

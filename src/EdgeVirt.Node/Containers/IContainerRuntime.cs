@@ -4,7 +4,8 @@ using EdgeVirt.Node.Containers.Images;
 namespace EdgeVirt.Node.Containers;
 
 /// <summary>All that is needed to begin a run. Holds Secrets: never log it.</summary>
-/// <param name="Record">Already durable.</param>
+/// <param name="Record">Already written.</param>
+/// <param name="Durable">Completes when the record is durable; the container's program must not run before.</param>
 /// <param name="Spec">The container.</param>
 /// <param name="Target">Its workload.</param>
 /// <param name="Sandbox">Already made.</param>
@@ -12,6 +13,7 @@ namespace EdgeVirt.Node.Containers;
 /// <param name="Environment">Resolved values of the spec's variables.</param>
 internal sealed record ContainerStart(
     ContainerRecord Record,
+    Task Durable,
     ContainerSpec Spec,
     WorkloadTarget Target,
     SandboxRecord Sandbox,

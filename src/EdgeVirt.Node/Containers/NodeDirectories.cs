@@ -18,8 +18,11 @@ internal sealed class NodeDirectories(NodeOptions options)
     /// <summary>emptyDir volumes, a directory per workload.</summary>
     public string Volumes { get; } = Path.Combine(options.DataDir, "volumes");
 
-    /// <summary>conmon leaves the exit code here, in a file named like the container. Outlives a reboot.</summary>
-    public string Exits { get; } = Path.Combine(options.DataDir, "exits");
+    /// <summary>
+    /// conmon leaves the exit code here, in a file named like the container. It syncs that file, so it lies on the tmpfs;
+    /// the agent records the exit durably as soon as it sees it.
+    /// </summary>
+    public string Exits => Path.Combine(Private, "exits");
 
     /// <summary>The tmpfs.</summary>
     public string Private { get; } = Path.Combine(options.RunDir, "private");
@@ -29,6 +32,9 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     /// <summary>State of the OCI runtime.</summary>
     public string RuntimeState => Path.Combine(Private, "runtime");
+
+    /// <summary>A file per sandbox that is complete.</summary>
+    public string SandboxMarks => Path.Combine(Private, "sandboxes");
 
     /// <summary>OCI bundles.</summary>
     public string Bundles => Path.Combine(Private, "bundles");
@@ -59,6 +65,9 @@ internal sealed class NodeDirectories(NodeOptions options)
     public string NetworkNamespace(string sandboxId) => Path.Combine(NetworkNamespaces, sandboxId);
 
     public string SecretVolumes(string sandboxId) => Path.Combine(Private, "volumes", sandboxId);
+
+    /// <summary>Exists when a sandbox was made to its end.</summary>
+    public string SandboxMark(string sandboxId) => Path.Combine(SandboxMarks, sandboxId);
 
     public string EmptyDirs(string sandboxId) => Path.Combine(Volumes, sandboxId);
 }

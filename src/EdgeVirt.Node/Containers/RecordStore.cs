@@ -7,11 +7,14 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.Containers;
 
 /// <summary>
-/// The records of sandboxes and containers: a small durable file each, read once at start and kept in memory.
+/// The records of sandboxes and containers: a small file each, read once at start and kept in memory. A record that is put
+/// survives the agent; one that is written or synced survives a power cut too.
 /// Safe for use by several threads; each record has one writer, the owner of its workload.
 /// </summary>
 internal sealed partial class RecordStore(NodeDirectories directories, ILogger<RecordStore> log)
 {
+    private const string SandboxFile = "sandbox.json";
+    private const string ContainerFile = "container.json";
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly ConcurrentDictionary<string, SandboxRecord> sandboxes = new();
@@ -26,53 +29,61 @@ internal sealed partial class RecordStore(NodeDirectories directories, ILogger<R
     {
         sandboxes.Clear();
         containers.Clear();
-        Load(directories.Sandboxes, "sandbox.json", RecordsJson.Default.SandboxRecord, record => sandboxes[record.Id] = record);
-        Load(directories.Containers, "container.json", RecordsJson.Default.ContainerRecord, record => containers[record.Id] = record);
+        Load(directories.Sandboxes, SandboxFile, RecordsJson.Default.SandboxRecord, record => sandboxes[record.Id] = record);
+        Load(directories.Containers, ContainerFile, RecordsJson.Default.ContainerRecord, record => containers[record.Id] = record);
     }
 
     public ContainerRecord? FindContainer(string id) => containers.GetValueOrDefault(id);
 
     public SandboxRecord? FindSandbox(string id) => sandboxes.GetValueOrDefault(id);
 
-    public void Write(SandboxRecord record)
+    public void Put(SandboxRecord record)
     {
-        Write(directories.Sandboxes, directories.Sandbox(record.Id), "sandbox.json", record, RecordsJson.Default.SandboxRecord, !sandboxes.ContainsKey(record.Id));
+        var directory = directories.Sandbox(record.Id);
+        Directory.CreateDirectory(directory);
+        DurableFile.Replace(Path.Combine(directory, SandboxFile), JsonSerializer.SerializeToUtf8Bytes(record, RecordsJson.Default.SandboxRecord), Mode);
         sandboxes[record.Id] = record;
     }
 
+    public void Put(ContainerRecord record)
+    {
+        var directory = directories.Container(record.Id);
+        Directory.CreateDirectory(directory);
+        DurableFile.Replace(Path.Combine(directory, ContainerFile), BytesOf(record), Mode);
+        containers[record.Id] = record;
+    }
+
+    /// <summary>Makes a run's record durable, and that of its sandbox. Blocks.</summary>
+    public void Sync(ContainerRecord record)
+    {
+        DurableFile.Sync(Path.Combine(directories.Sandbox(record.SandboxId), SandboxFile));
+        DurableFile.SyncDirectory(directories.Sandboxes);
+        DurableFile.Sync(Path.Combine(directories.Container(record.Id), ContainerFile));
+        DurableFile.SyncDirectory(directories.Containers);
+    }
+
+    /// <summary>Changes a record that is there already, durably.</summary>
     public void Write(ContainerRecord record)
     {
-        Write(directories.Containers, directories.Container(record.Id), "container.json", record, RecordsJson.Default.ContainerRecord, !containers.ContainsKey(record.Id));
+        DurableFile.Write(Path.Combine(directories.Container(record.Id), ContainerFile), BytesOf(record), Mode);
         containers[record.Id] = record;
     }
 
     /// <summary>Deletes directory and record, the record last.</summary>
     public void RemoveSandbox(string id)
     {
-        Remove(directories.Sandbox(id), "sandbox.json");
+        Remove(directories.Sandbox(id), SandboxFile);
         sandboxes.TryRemove(id, out _);
     }
 
     /// <summary>Deletes directory and record, the record last.</summary>
     public void RemoveContainer(string id)
     {
-        Remove(directories.Container(id), "container.json");
+        Remove(directories.Container(id), ContainerFile);
         containers.TryRemove(id, out _);
     }
 
-    private static void Write<T>(string parent, string directory, string name, T record, JsonTypeInfo<T> type, bool isNew)
-    {
-        if (isNew)
-        {
-            Directory.CreateDirectory(directory);
-        }
-
-        DurableFile.Write(Path.Combine(directory, name), JsonSerializer.SerializeToUtf8Bytes(record, type), Mode);
-        if (isNew)
-        {
-            DurableFile.SyncDirectory(parent);
-        }
-    }
+    private static byte[] BytesOf(ContainerRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, RecordsJson.Default.ContainerRecord);
 
     private static void Remove(string directory, string name)
     {

@@ -4,8 +4,8 @@ using EdgeVirt.Contracts.Resources;
 namespace EdgeVirt.Node.Containers;
 
 /// <summary>
-/// What a workload has on the node apart from its containers: network namespace, address, volumes. Written durably
-/// before any of it is made, so that whatever a crash leaves can be found by it.
+/// What a workload has on the node apart from its containers: network namespace, address, volumes. Written before
+/// any of it is made, so that whatever a crash leaves can be found by it.
 /// </summary>
 internal sealed record SandboxRecord
 {
@@ -39,7 +39,7 @@ internal sealed record SandboxRecord
 /// <summary>A node port that leads to a workload's port.</summary>
 internal sealed record PublishedPort(int HostPort, int Port, PortProtocol Protocol);
 
-/// <summary>One run of a container. Written durably before anything is made for it.</summary>
+/// <summary>One run of a container. Written before anything is made for it, and durable before its program runs.</summary>
 internal sealed record ContainerRecord
 {
     /// <summary>workload-uid8-container-attempt.</summary>

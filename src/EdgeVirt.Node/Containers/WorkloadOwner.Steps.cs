@@ -34,7 +34,7 @@ internal sealed partial class WorkloadOwner
                     Ports = target.Ports,
                     GraceSeconds = target.GraceSeconds,
                 });
-                tools.Records.Write(allocated);
+                tools.Records.Put(allocated);
                 sandbox = allocated;
             }
 
@@ -63,12 +63,14 @@ internal sealed partial class WorkloadOwner
             Failures = step.Failures,
             StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
         };
-        Keep(record);
+        Keep(record, durable: false);
+        // The disk does its part while the container is being made.
+        var durable = Task.Run(() => tools.Records.Sync(record), CancellationToken.None);
         try
         {
             var spec = target.Template.Containers.First(container => container.Name == step.Container);
-            var began = await tools.Runtime.StartAsync(new ContainerStart(record, spec, target, sandbox, ready.Image, ready.Environment), ct);
-            Keep(record with { StartedAt = began });
+            var began = await tools.Runtime.StartAsync(new ContainerStart(record, durable, spec, target, sandbox, ready.Image, ready.Environment), ct);
+            Keep(record with { StartedAt = began }, durable: false);
         }
         catch (StartFailedException e)
         {
@@ -111,9 +113,17 @@ internal sealed partial class WorkloadOwner
         sandbox = null;
     }
 
-    private void Keep(ContainerRecord record)
+    private void Keep(ContainerRecord record, bool durable = true)
     {
-        tools.Records.Write(record);
+        if (durable)
+        {
+            tools.Records.Write(record);
+        }
+        else
+        {
+            tools.Records.Put(record);
+        }
+
         lock (containers)
         {
             var at = containers.FindIndex(kept => kept.Id == record.Id);

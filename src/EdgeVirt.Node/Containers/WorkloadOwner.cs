@@ -116,7 +116,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
             else if (record is { Exit: null, StartedAt: null })
             {
                 containers[i] = record with { StartedAt = tools.Time.GetUtcNow() };
-                tools.Records.Write(containers[i]);
+                tools.Records.Put(containers[i]);
             }
         }
     }

@@ -96,9 +96,9 @@ internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = n
         }
     }
 
-    /// <summary>Makes the namespace, its link, address and route, and publishes its ports. A half-made one is made anew.</summary>
+    /// <summary>Makes the namespace, with nothing in it yet. A half-made one is made anew.</summary>
     /// <exception cref="IOException">A tool or the kernel refused.</exception>
-    public async Task AttachAsync(Attachment attachment, CancellationToken ct)
+    public async Task OpenAsync(Attachment attachment, CancellationToken ct)
     {
         await EnsureAsync(ct);
         if (File.Exists(attachment.NamespacePath) || HasLink(LinkOf(attachment.Id)))
@@ -107,25 +107,23 @@ internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = n
         }
 
         NetworkNamespaces.Create(attachment.NamespacePath);
+    }
+
+    /// <summary>Gives an open namespace its link, address and route, and publishes its ports.</summary>
+    /// <exception cref="IOException">A tool or the kernel refused.</exception>
+    public async Task ConnectAsync(Attachment attachment, CancellationToken ct)
+    {
+        var publish = attachment.Forwards.Count == 0 ? Task.CompletedTask : RulesAsync(FirewallRules.Add(attachment.Forwards), ct);
         var link = LinkOf(attachment.Id);
         await BatchAsync(
             $"link add {link} type veth peer name eth0 netns {attachment.NamespacePath}\nlink set {link} master {Bridge} up\n", ct);
         var inside = Batch(
             $"link set lo up\naddress add {attachment.Address}/{pool.PrefixLength} dev eth0\nlink set eth0 up\nroute add default via {pool.Gateway}\n");
-        var publish = attachment.Forwards.Count == 0 ? Task.CompletedTask : RulesAsync(FirewallRules.Add(attachment.Forwards), ct);
         await Task.WhenAll(
             NetworkNamespaces.Run(attachment.NamespacePath, () => ProcessRunner.RunAsync("ip", ["-batch", "-"], Timeout, inside, ct)), publish);
     }
 
-    /// <summary>Makes a namespace that has loopback alone.</summary>
-    public static async Task IsolateAsync(string namespacePath, CancellationToken ct)
-    {
-        NetworkNamespaces.Delete(namespacePath);
-        NetworkNamespaces.Create(namespacePath);
-        await NetworkNamespaces.Run(namespacePath, () => ProcessRunner.RunAsync("ip", ["link", "set", "lo", "up"], Timeout, ct: ct));
-    }
-
-    /// <summary>Takes away what <see cref="AttachAsync"/> made, also where it got only half way.</summary>
+    /// <summary>Takes away what <see cref="OpenAsync"/> and <see cref="ConnectAsync"/> made, also where it got only half way.</summary>
     public async Task DetachAsync(Attachment attachment, CancellationToken ct)
     {
         if (attachment.Forwards.Count > 0)

@@ -143,7 +143,7 @@ internal sealed class ContainerConfigTests
         };
         var config = image ?? new ImageConfig { Entrypoint = ["/bin/web"], Cmd = ["-x"], Env = ["PATH=/opt", "LANG=C", "TOKEN=x"], WorkingDir = "/srv" };
         var start = new ContainerStart(
-            record, spec, target, new SandboxRecord { Id = "web-uid", Workload = "web", Uid = "uid", Hash = "h", Address = "10.88.0.2" },
+            record, Task.CompletedTask, spec, target, new SandboxRecord { Id = "web-uid", Workload = "web", Uid = "uid", Hash = "h", Address = "10.88.0.2" },
             new StoredImage("sha256:0", config, ["/"]), [KeyValuePair.Create("TOKEN", "geheim")]);
         return ContainerConfig.Make(start, new NodeDirectories(new NodeOptions()), directory.Path, missing);
     }

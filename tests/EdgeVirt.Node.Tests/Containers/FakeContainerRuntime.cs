@@ -62,7 +62,7 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
         return Task.CompletedTask;
     }
 
-    public Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct)
+    public async Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct)
     {
         Calls.Enqueue($"start {start.Record.Id}");
         if (FailingStarts.TryGetValue(start.Spec.Name, out var why))
@@ -70,9 +70,10 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
             throw new StartFailedException(why);
         }
 
+        await start.Durable;
         Environments[start.Record.Id] = start.Environment;
         runs[start.Record.Id] = null;
-        return Task.FromResult(time.GetUtcNow());
+        return time.GetUtcNow();
     }
 
     public ContainerExit? ExitOf(ContainerRecord container) => runs.TryGetValue(container.Id, out var exit)

@@ -30,7 +30,7 @@ internal sealed partial class OciRuntime
 
     private void MakeDirectories()
     {
-        foreach (var path in (string[])[directories.Containers, directories.Sandboxes, directories.Volumes, directories.Exits, directories.NetworkNamespaces])
+        foreach (var path in (string[])[directories.Containers, directories.Sandboxes, directories.Volumes, directories.NetworkNamespaces])
         {
             Directory.CreateDirectory(path);
         }
@@ -41,28 +41,26 @@ internal sealed partial class OciRuntime
             Mounts.Mount("edgevirt", directories.Private, "tmpfs", MountFlags.NoSuid | MountFlags.NoDev, "mode=0700,size=25%");
         }
 
+        Directory.CreateDirectory(directories.Exits, OwnerOnly);
+        Directory.CreateDirectory(directories.SandboxMarks, OwnerOnly);
         Directory.CreateDirectory(directories.Bundles, OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
     }
 
     private async Task AdoptAsync(ContainerRecord container, ProcessIdentity? conmon, CancellationToken ct)
     {
-        if (RunningPid(container.Id) is { } pid && Processes.Identify(pid) is { } init)
+        // The runtime's fifo is there as long as nobody said start.
+        var isWaiting = File.Exists(Path.Combine(directories.RuntimeState, container.Id, "exec.fifo"));
+        if (!isWaiting && RunningPid(container.Id) is { } pid && Processes.Identify(pid) is { } init)
         {
             runs[container.Id] = new Run(init, conmon);
-            // The runtime's fifo is there as long as nobody said start.
-            if (File.Exists(Path.Combine(directories.RuntimeState, container.Id, "exec.fifo")))
-            {
-                await StartCreatedAsync(container.Id);
-            }
-
             LogAdopted(container.Id, pid);
             return;
         }
 
         if (container.Exit is null && container.StartedAt is null && !File.Exists(directories.Exit(container.Id)))
         {
-            // The agent ended between the record and the start: as if it had never been.
+            // The agent ended between the record and the start, perhaps before network or record were complete: as if it had never been.
             await ReleaseAsync(container, ct);
             records.RemoveContainer(container.Id);
             LogRemoved("half-made container", container.Id);
@@ -109,6 +107,11 @@ internal sealed partial class OciRuntime
             LogRemoved("container", id);
         }
 
+        foreach (var id in NamesIn(directories.SandboxMarks).Where(id => records.FindSandbox(id) is null))
+        {
+            File.Delete(directories.SandboxMark(id));
+        }
+
         foreach (var directory in (string[])[directories.Sandboxes, directories.Volumes, Path.GetDirectoryName(directories.SecretVolumes("x"))!])
         {
             foreach (var id in NamesIn(directory).Where(id => records.FindSandbox(id) is null))
@@ -131,20 +134,19 @@ internal sealed partial class OciRuntime
         var attachments = new List<Attachment>();
         foreach (var sandbox in records.Sandboxes)
         {
+            var isComplete = File.Exists(directories.SandboxMark(sandbox.Id));
             if (AttachmentOf(sandbox) is { } attachment)
             {
                 network.Take(attachment.Address);
                 network.Reserve(sandbox.Id, attachment.Forwards);
-                if (held.Contains(Path.GetFullPath(attachment.NamespacePath)))
+                isComplete &= held.Contains(Path.GetFullPath(attachment.NamespacePath));
+                if (isComplete)
                 {
                     attachments.Add(attachment);
-                    usable[sandbox.Id] = Directory.Exists(directories.SecretVolumes(sandbox.Id));
                 }
             }
-            else if (Directory.Exists(directories.SecretVolumes(sandbox.Id)))
-            {
-                usable[sandbox.Id] = true;
-            }
+
+            usable[sandbox.Id] = isComplete;
         }
 
         await network.RecoverAsync(attachments, ct);

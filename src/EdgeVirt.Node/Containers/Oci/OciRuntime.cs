@@ -25,6 +25,7 @@ internal sealed partial class OciRuntime(
 
     private readonly ConcurrentDictionary<string, Run> runs = new();
     private readonly ConcurrentDictionary<string, bool> usable = new();
+    private readonly ConcurrentDictionary<string, Task> connecting = new();
     private readonly SemaphoreSlim starts = new(StartsAtOnce, StartsAtOnce);
     private RuntimeBinary? binary;
     private FileSystemWatcher? watcher;
@@ -72,7 +73,13 @@ internal sealed partial class OciRuntime(
             SandboxFiles.Write(sandbox, target, directories);
             if (AttachmentOf(sandbox) is { } attachment)
             {
-                await network.AttachAsync(attachment, ct);
+                await network.OpenAsync(attachment, ct);
+                // The rest is done while the container is being made; it is waited for before its program runs.
+                connecting[sandbox.Id] = Task.Run(() => ConnectAsync(attachment), CancellationToken.None);
+            }
+            else
+            {
+                Mark(sandbox.Id);
             }
 
             usable[sandbox.Id] = true;
@@ -86,6 +93,12 @@ internal sealed partial class OciRuntime(
     public async Task RemoveSandboxAsync(SandboxRecord sandbox, bool volumes, CancellationToken ct)
     {
         usable.TryRemove(sandbox.Id, out _);
+        File.Delete(directories.SandboxMark(sandbox.Id));
+        if (connecting.TryRemove(sandbox.Id, out var connected))
+        {
+            await connected.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         if (AttachmentOf(sandbox) is { } attachment)
         {
             await network.DetachAsync(attachment, ct);
@@ -106,6 +119,8 @@ internal sealed partial class OciRuntime(
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
             var pid = await Task.Run(() => Conmon.Create(Binary, id, directories), CancellationToken.None);
             Track(id, pid);
+            await start.Durable;
+            await ConnectedAsync(start.Sandbox.Id);
             await StartCreatedAsync(id);
             return time.GetUtcNow();
         }
@@ -217,6 +232,31 @@ internal sealed partial class OciRuntime(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });
         JsonSerializer.Serialize(file, spec, RuntimeSpecJson.Default.RuntimeSpec);
+    }
+
+    private async Task ConnectAsync(Attachment attachment)
+    {
+        await network.ConnectAsync(attachment, CancellationToken.None);
+        Mark(attachment.Id);
+    }
+
+    private void Mark(string sandboxId) => File.WriteAllBytes(directories.SandboxMark(sandboxId), []);
+
+    private async Task ConnectedAsync(string sandboxId)
+    {
+        if (connecting.TryGetValue(sandboxId, out var connected))
+        {
+            try
+            {
+                await connected;
+            }
+            catch (IOException)
+            {
+                // To be made anew.
+                usable[sandboxId] = false;
+                throw;
+            }
+        }
     }
 
     private async Task StartCreatedAsync(string id)

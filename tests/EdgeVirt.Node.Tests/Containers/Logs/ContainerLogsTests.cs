@@ -113,7 +113,7 @@ internal sealed class ContainerLogsTests
         {
             Id = $"web-u-{container}-{attempt}", SandboxId = "web-u", Workload = "web", Uid = "u", Container = container, Attempt = attempt, Hash = "h", ImageDigest = "d",
         };
-        records.Write(record);
+        records.Put(record);
         File.WriteAllText(directories.Log(record.Id), log);
     }
 }

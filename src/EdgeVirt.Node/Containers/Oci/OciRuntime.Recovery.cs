@@ -126,6 +126,8 @@ internal sealed partial class OciRuntime
             NetworkNamespaces.Delete(directories.NetworkNamespace(id));
             LogRemoved("network namespace", id);
         }
+
+        RemoveEmptyCgroups();
     }
 
     private async Task RecoverNetworkAsync(CancellationToken ct)

@@ -107,6 +107,7 @@ internal sealed partial class OciRuntime(
         }
 
         SandboxFiles.Remove(sandbox.Id, volumes, directories);
+        RemoveEmptyCgroups();
     }
 
     public async Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct)
@@ -218,6 +219,16 @@ internal sealed partial class OciRuntime(
         Message = outOfMemory && code == 128 + Signals.Kill ? "it needed more memory than its limit" : null,
         FinishedAt = finishedAt,
     };
+
+    // The last one puts out the light; where another agent has groups, the upper one stays.
+    private void RemoveEmptyCgroups()
+    {
+        if (runs.IsEmpty && starts.CurrentCount == StartsAtOnce)
+        {
+            cgroups.Remove(directories.CgroupParent);
+            cgroups.Remove(Path.GetDirectoryName(directories.CgroupParent)!);
+        }
+    }
 
     private void Prepare(ContainerStart start)
     {

@@ -22,7 +22,7 @@ if (args is ["--version"])
 try
 {
     var options = NodeOptionsReader.Read(args, Environment.GetEnvironmentVariable);
-    using var instance = InstanceLock.Take(options);
+    using var instance = await InstanceLock.TakeAsync(options, TimeProvider.System);
 
     var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
     builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);

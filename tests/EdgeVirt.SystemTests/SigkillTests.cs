@@ -63,10 +63,8 @@ public sealed class SigkillTests
         Assert.Multiple(() =>
         {
             Assert.That(load.Acknowledged, Has.Count.GreaterThan(Kills / 2), "there was load");
-            // The longest is printed above; on a busy machine with two cores the hub's can pass the bound.
-            Assert.That(Median(agentReady), Is.LessThan(ReadyBound), "the agent is ready again");
-            Assert.That(Median(hubReady), Is.LessThan(ReadyBound), "the hub is ready again");
-            Assert.That(agentReady.Concat(hubReady).Max(), Is.LessThan(5 * ReadyBound), "neither ever hangs");
+            Assert.That(agentReady.Max(), Is.LessThan(ReadyBound), "the agent is ready again");
+            Assert.That(hubReady.Max(), Is.LessThan(ReadyBound), "the hub is ready again");
         });
     }
 
@@ -103,8 +101,6 @@ public sealed class SigkillTests
             status => string.Join(", ", status.Instances.Select(instance => $"generation {instance.ObservedGeneration}")),
             TimeSpan.FromSeconds(60));
     }
-
-    private static TimeSpan Median(List<TimeSpan> times) => times.Order().ElementAt(times.Count / 2);
 
     private static string Describe(string what, List<TimeSpan> times)
     {

@@ -30,7 +30,10 @@ publish_part() {
   if [ -x "$target/$program" ] && [ "$(cat "$target.inputs" 2>/dev/null)" = "$key" ]; then return; fi
 
   case $name in
-    hub) options=(--self-contained true -p:PublishReadyToRun=true) ;;
+    hub)
+      options=(--self-contained true -p:PublishReadyToRun=true)
+      # One image with the framework: less is left to compile at a start, which has to be over within 2 s of a kill.
+      [ "$architecture" != "$(native_architecture)" ] || options+=(-p:PublishReadyToRunComposite=true) ;;
     *) if [ "$architecture" = arm64 ] && [ "$(native_architecture)" != arm64 ]; then options=(-p:LinkerFlavor=lld -p:ObjCopyName=llvm-objcopy); fi ;;
   esac
   rm -rf "$target.new" "$target.inputs"

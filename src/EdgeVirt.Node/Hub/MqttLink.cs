@@ -81,6 +81,11 @@ internal sealed partial class MqttLink(
         try
         {
             var result = await link.PublishAsync(message, either.Token);
+            if (result.ReasonCode == MqttClientPublishReasonCode.PayloadFormatInvalid)
+            {
+                throw new MessageRefusedException($"The hub cannot read a message on {message.Topic}: {result.ReasonString}");
+            }
+
             if (!result.IsSuccess)
             {
                 throw new HubUnavailableException($"The hub refused a message: {result.ReasonCode} {result.ReasonString}");

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Protos;
+using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging;
@@ -19,6 +20,7 @@ internal sealed partial class StatusReporter(
 
     private readonly string runId = Guid.NewGuid().ToString("N");
     private readonly WakeSignal wake = new();
+    private readonly Backoff backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
     private readonly DateTimeOffset started = time.GetUtcNow();
     private Dictionary<(string Kind, string Name), (string Uid, byte[] Json)> told = [];
     private ulong sequence;
@@ -38,8 +40,12 @@ internal sealed partial class StatusReporter(
             {
                 await link.WhenConnectedAsync(ct);
                 wake.Clear();
-                await TryReportAsync(ct);
-                if (await wake.WaitAsync(LookAnyway, time, ct))
+                if (!await TryReportAsync(ct))
+                {
+                    // Whole reports are large, and the link is metered: a hub that cannot take them is not asked all the time.
+                    await Task.Delay(backoff.Next(), time, ct);
+                }
+                else if (await wake.WaitAsync(LookAnyway, time, ct))
                 {
                     await Task.Delay(Coalesce, time, ct);
                 }
@@ -67,7 +73,8 @@ internal sealed partial class StatusReporter(
         }
     }
 
-    private async Task TryReportAsync(CancellationToken ct)
+    /// <summary>False: it did not get there, and is due again.</summary>
+    private async Task<bool> TryReportAsync(CancellationToken ct)
     {
         var isFull = isFullDue;
         isFullDue = false;
@@ -87,20 +94,28 @@ internal sealed partial class StatusReporter(
         }));
         if (report.Objects.Count == 0)
         {
-            return;
+            return true;
         }
 
         try
         {
             await link.PublishAsync(TopicChannel.Status, report.ToByteArray(), ct);
-            told = now;
         }
         catch (HubUnavailableException e)
         {
             LogFailed(e.Message);
             isFullDue = true;
-            wake.Set();
+            return false;
         }
+        catch (MessageRefusedException e)
+        {
+            // The same again would be refused again; what changes from here on may be readable.
+            LogRefused(e.Message);
+        }
+
+        told = now;
+        backoff.Reset();
+        return true;
     }
 
     private async Task<Dictionary<(string Kind, string Name), (string Uid, byte[] Json)>> ReadAsync(CancellationToken ct)
@@ -120,4 +135,7 @@ internal sealed partial class StatusReporter(
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Status was not delivered: {Reason}")]
     private partial void LogFailed(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A status report is given up: {Reason}")]
+    private partial void LogRefused(string reason);
 }

@@ -11,7 +11,8 @@ namespace EdgeVirt.Node.Telemetry;
 
 /// <summary>
 /// Drains the outbox to the hub in order: a few batches in flight, acknowledged in order, sent again from the first
-/// that failed. The hub stores each (stream, sequence) once, so sending again does no harm.
+/// that failed. The hub stores each (stream, sequence) once, so sending again does no harm. What the hub can never
+/// take is counted as lost, so that it does not hold up all that follow.
 /// </summary>
 internal sealed partial class OutboxPublisher : BackgroundService
 {
@@ -89,8 +90,7 @@ internal sealed partial class OutboxPublisher : BackgroundService
 
             foreach (var (batch, sent) in flights)
             {
-                await sent;
-                outbox.Acknowledge(batch);
+                await SettleAsync(batch, sent);
             }
         }
         finally
@@ -105,6 +105,21 @@ internal sealed partial class OutboxPublisher : BackgroundService
 
         await KeepRateAsync(bytes, time.GetElapsedTime(started), ct);
         return flights.Count > 0;
+    }
+
+    private async Task SettleAsync(OutboxBatch batch, Task sent)
+    {
+        try
+        {
+            await sent;
+            outbox.Acknowledge(batch);
+        }
+        catch (MessageRefusedException e)
+        {
+            // It would be refused for ever, and everything behind it would wait until the outbox is full.
+            LogRefused(batch.Records.Count, e.Message);
+            outbox.GiveUp(batch);
+        }
     }
 
     private static byte[] Encode(OutboxBatch batch)
@@ -139,4 +154,7 @@ internal sealed partial class OutboxPublisher : BackgroundService
 
     [LoggerMessage(EventId = 20, Level = LogLevel.Information, Message = "Telemetry was not accepted (attempt {Attempt}): {Reason}")]
     private partial void LogRetry(int attempt, string reason);
+
+    [LoggerMessage(EventId = 21, Level = LogLevel.Error, Message = "Gave up {Records} telemetry records: {Reason}")]
+    private partial void LogRefused(int records, string reason);
 }

@@ -56,6 +56,37 @@ public sealed class OutboxPublisherTests
         Assert.That(hub.Stored.Values, Is.EqualTo(Enumerable.Range(0, 10)));
     }
 
+    [Test, CancelAfter(30_000)]
+    public async Task What_the_hub_can_never_take_is_counted_as_lost_and_holds_nothing_up(CancellationToken ct)
+    {
+        var disk = new PowerCutStorage(1);
+        await using (var outbox = new Outbox(disk.OpenLog(), TimeProvider.System))
+        {
+            for (var i = 0; i < 1200; i++)
+            {
+                _ = outbox.AppendAsync(BitConverter.GetBytes(i), ct);
+            }
+
+            await outbox.AppendAsync(BitConverter.GetBytes(1200), ct);
+            var hub = new FlakyHub { RefuseEvery = int.MaxValue, UnreadableSequence = 600 };
+            using var publisher = new OutboxPublisher(outbox, hub, new NodeOptions(), TimeProvider.System, NullLogger<OutboxPublisher>.Instance);
+            while (await publisher.SendSomeAsync(ct))
+            {
+            }
+
+            Assert.That(outbox.Pending, Is.Zero, "nothing waits behind it");
+            Assert.That(outbox.Missing.Lost, Is.EqualTo((ulong)(1201 - hub.Stored.Count)).And.GreaterThan(0UL));
+            Assert.That(hub.Stored.Values, Does.Contain(0).And.Contain(1200).And.Not.Contain(599));
+
+            await outbox.AppendAsync(BitConverter.GetBytes(1201), ct);
+            await publisher.SendSomeAsync(ct);
+            Assert.That(hub.LostAsTold, Is.EqualTo(outbox.Missing.Lost), "the hub is told with the next batch");
+        }
+
+        await using var again = new Outbox(disk.OpenLog(), TimeProvider.System);
+        Assert.That(again.Pending, Is.Zero, "it is given up for good");
+    }
+
     private sealed class FlakyHub : IHubPublisher
     {
         private readonly TaskCompletionSource enough = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -63,6 +94,11 @@ public sealed class OutboxPublisherTests
         private int wanted = int.MaxValue;
 
         public int RefuseEvery { get; init; } = 3;
+
+        /// <summary>A batch with this sequence is refused for good.</summary>
+        public ulong? UnreadableSequence { get; init; }
+
+        public ulong LostAsTold { get; private set; }
 
         public SortedDictionary<ulong, int> Stored { get; } = [];
 
@@ -98,6 +134,12 @@ public sealed class OutboxPublisherTests
 
                 Assert.That(channel, Is.EqualTo(TopicChannel.Telemetry));
                 var batch = TelemetryBatch.Parser.ParseFrom(payload.Span);
+                if (UnreadableSequence - batch.FirstSequence < (ulong)batch.Records.Count)
+                {
+                    throw new MessageRefusedException("no batch");
+                }
+
+                LostAsTold = batch.LostRecords;
                 LargestBatch = Math.Max(LargestBatch, batch.Records.Count);
                 var sequence = batch.FirstSequence;
                 foreach (var record in batch.Records)

@@ -54,15 +54,10 @@ internal sealed class Outbox : IAsyncDisposable
     public OutboxBatch? Peek(OutboxPosition? after, int maxRecords, int maxBytes) => log.Peek(after, maxRecords, maxBytes);
 
     /// <summary>Lets go of a batch that the hub has acknowledged. Batches are acknowledged in order.</summary>
-    public void Acknowledge(OutboxBatch batch)
-    {
-        if (log.Acknowledge(batch) && time.GetElapsedTime(cursorWritten) > CursorInterval)
-        {
-            log.FlushCursor();
-            cursorWritten = time.GetTimestamp();
-        }
-    }
+    public void Acknowledge(OutboxBatch batch) => LetGo(log.Acknowledge(batch));
 
+    /// <summary>Lets go of a batch that the hub will never take; its records count as lost from here on.</summary>
+    public void GiveUp(OutboxBatch batch) => LetGo(log.GiveUp(batch));
     /// <summary>Completes when something became durable since the last time this completed. For one waiter, the publisher.</summary>
     public async Task WaitForRecordsAsync(CancellationToken ct)
     {
@@ -127,6 +122,15 @@ internal sealed class Outbox : IAsyncDisposable
         }
 
         return (last is null || await last.WaitAsync(ct)) && kept;
+    }
+
+    private void LetGo(bool cursorWaits)
+    {
+        if (cursorWaits && time.GetElapsedTime(cursorWritten) > CursorInterval)
+        {
+            log.FlushCursor();
+            cursorWritten = time.GetTimestamp();
+        }
     }
 
     private async Task WriteAsync()

@@ -99,6 +99,20 @@ internal sealed partial class OutboxLog
         }
     }
 
+    /// <summary>Lets go of everything up to the end of <paramref name="batch"/> and counts its records as lost. Returns as <see cref="Acknowledge"/> does.</summary>
+    public bool GiveUp(OutboxBatch batch)
+    {
+        lock (gate)
+        {
+            if (!IsBehind(batch.End))
+            {
+                cursor.CountsOf(batch.Stream).Lost += (ulong)batch.Records.Count;
+            }
+
+            return Acknowledge(batch);
+        }
+    }
+
     private bool IsDone(Segment segment) =>
         segment.Ordinal < acknowledged.Ordinal
         || (segment.Stream == acknowledged.Stream && acknowledged.Sequence + 1 >= segment.End);

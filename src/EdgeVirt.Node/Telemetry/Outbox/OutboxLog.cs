@@ -110,7 +110,7 @@ internal sealed partial class OutboxLog : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Dropped(logger, lengths.Length, e);
-            GiveUp(segment, (ulong)lengths.Length);
+            GiveUpGroup(segment, (ulong)lengths.Length);
             return false;
         }
     }
@@ -243,7 +243,7 @@ internal sealed partial class OutboxLog : IDisposable
         cursorDirty = true;
     }
 
-    private void GiveUp(Segment? segment, ulong records)
+    private void GiveUpGroup(Segment? segment, ulong records)
     {
         lock (gate)
         {

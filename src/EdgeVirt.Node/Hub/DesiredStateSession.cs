@@ -122,7 +122,7 @@ internal sealed partial class DesiredStateSession(
         reason = DesiredStateReasons.Unreadable;
         try
         {
-            var document = NodeDocument.FromBytes(bytes);
+            var document = store.ReadDocument(bytes);
             reason = DesiredStateReasons.Invalid;
             return NodeDocumentValidation.ProblemOf(document, identities.Current?.Node ?? "");
         }

@@ -19,27 +19,36 @@ internal sealed class DesiredRecords(DataKey key)
 
     private static DesiredStateJson Json => DesiredStateJson.Default;
 
-    /// <summary>Takes a document apart into items.</summary>
-    public static IReadOnlyList<DesiredItem> ItemsOf(NodeDocument document) =>
-    [
-        .. document.Workloads.Select(workload => new DesiredItem(
-            new RecordKey(StateDatabase.Workloads, workload.Name), JsonSerializer.SerializeToUtf8Bytes(workload, Json.DesiredWorkload))),
-        .. document.Configs.Select(config => new DesiredItem(
-            new RecordKey(StateDatabase.Configs, config.Name), JsonSerializer.SerializeToUtf8Bytes(config, Json.DesiredConfig))),
-        .. document.Secrets.Select(secret => new DesiredItem(
-            new RecordKey(StateDatabase.Secrets, secret.Name), JsonSerializer.SerializeToUtf8Bytes(secret, Json.DesiredSecret))),
-    ];
+    /// <summary>Takes a document apart into items; those of <paramref name="before"/> whose part is the same object are used again.</summary>
+    public static IReadOnlyList<DesiredItem> ItemsOf(NodeDocument document, IReadOnlyDictionary<RecordKey, DesiredItem>? before = null)
+    {
+        List<DesiredItem> items = new(document.Workloads.Count + document.Configs.Count + document.Secrets.Count);
+        foreach (var workload in document.Workloads)
+        {
+            Add(new RecordKey(StateDatabase.Workloads, workload.Name), workload);
+        }
+
+        foreach (var config in document.Configs)
+        {
+            Add(new RecordKey(StateDatabase.Configs, config.Name), config);
+        }
+
+        foreach (var secret in document.Secrets)
+        {
+            Add(new RecordKey(StateDatabase.Secrets, secret.Name), secret);
+        }
+
+        return items;
+
+        void Add(RecordKey key, object part) =>
+            items.Add(before?.GetValueOrDefault(key) is { } item && ReferenceEquals(item.Part, part) ? item : new DesiredItem(key, part));
+    }
 
     /// <summary>The record of an item, values of secrets sealed.</summary>
     public StateRecord Seal(DesiredItem item)
     {
-        if (item.Key.Collection != StateDatabase.Secrets)
-        {
-            return new StateRecord(item.Key, item.Json);
-        }
-
-        var secret = JsonSerializer.Deserialize(item.Json, Json.DesiredSecret)!;
-        return new StateRecord(item.Key, JsonSerializer.SerializeToUtf8Bytes(Map(secret, key.Seal), Json.DesiredSecret));
+        var part = item.Part is DesiredSecret secret ? Map(secret, key.Seal) : item.Part;
+        return new StateRecord(item.Key, DesiredItem.Serialize(part));
     }
 
     /// <summary>The record that names the revision and vouches for its items.</summary>
@@ -78,17 +87,8 @@ internal sealed class DesiredRecords(DataKey key)
             .Select(record => record.Data!);
     }
 
-    private static ulong Fingerprint(IReadOnlyList<DesiredItem> items)
-    {
-        var hash = new XxHash64();
-        foreach (var item in items.OrderBy(item => item.Key.Collection, StringComparer.Ordinal).ThenBy(item => item.Key.Id, StringComparer.Ordinal))
-        {
-            hash.Append(Encoding.UTF8.GetBytes($"{item.Key.Collection}/{item.Key.Id}\0"));
-            hash.Append(BitConverter.GetBytes(item.Hash));
-        }
-
-        return hash.GetCurrentHashAsUInt64();
-    }
+    // A sum, so that it does not depend on the order.
+    private static ulong Fingerprint(IReadOnlyList<DesiredItem> items) => items.Aggregate(0UL, (sum, item) => unchecked(sum + item.Hash));
 
     private static DesiredSecret Map(DesiredSecret secret, Crypt crypt) => secret with
     {
@@ -99,11 +99,27 @@ internal sealed class DesiredRecords(DataKey key)
 }
 
 /// <summary>One workload, config or secret of a document.</summary>
-/// <param name="Json">Its content, in the clear.</param>
-internal sealed record DesiredItem(RecordKey Key, byte[] Json)
+/// <param name="Part">The thing itself, with secrets in the clear.</param>
+internal sealed record DesiredItem(RecordKey Key, object Part)
 {
-    /// <summary>Recognises equal content.</summary>
-    public ulong Hash { get; } = XxHash64.HashToUInt64(Json);
+    /// <summary>Recognises equal content of the same key.</summary>
+    public ulong Hash { get; } = HashOf(Key, Serialize(Part));
+
+    public static byte[] Serialize(object part) => part switch
+    {
+        DesiredWorkload workload => JsonSerializer.SerializeToUtf8Bytes(workload, DesiredStateJson.Default.DesiredWorkload),
+        DesiredConfig config => JsonSerializer.SerializeToUtf8Bytes(config, DesiredStateJson.Default.DesiredConfig),
+        DesiredSecret secret => JsonSerializer.SerializeToUtf8Bytes(secret, DesiredStateJson.Default.DesiredSecret),
+        _ => throw new ArgumentException($"{part.GetType().Name} is no part of a document", nameof(part)),
+    };
+
+    private static ulong HashOf(RecordKey key, ReadOnlySpan<byte> content)
+    {
+        var hash = new XxHash64();
+        hash.Append(Encoding.UTF8.GetBytes($"{key.Collection}/{key.Id}\0"));
+        hash.Append(content);
+        return hash.GetCurrentHashAsUInt64();
+    }
 }
 
 /// <summary>Which revision the records make up.</summary>

@@ -18,6 +18,7 @@ internal sealed partial class NodeStore : IAsyncDisposable
     private readonly Channel<Work> queue = Channel.CreateBounded<Work>(new BoundedChannelOptions(64) { SingleReader = true });
     private readonly ConcurrentDictionary<string, ObservedEntry> observed = new(StringComparer.Ordinal);
     private readonly List<Subscription> subscriptions = [];
+    private readonly DocumentReader documents = new();
     private readonly StoreFiles files;
     private readonly TimeProvider time;
     private readonly ILogger<NodeStore> log;
@@ -40,6 +41,10 @@ internal sealed partial class NodeStore : IAsyncDisposable
         return desired;
     }
 
+    /// <summary>Reads a document that came in.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    public NodeDocument ReadDocument(ReadOnlySpan<byte> documentBytes) => documents.Read(documentBytes);
+
     /// <summary>
     /// Puts a revision in force: first as a durable file, then in the database. When this returns, no power cut and no
     /// damage to one file takes it away. The caller, which is the desired-state session alone, has checked it.
@@ -47,7 +52,7 @@ internal sealed partial class NodeStore : IAsyncDisposable
     /// <exception cref="IOException">The disk refused; the revision before it stays in force.</exception>
     public async ValueTask AcceptDesiredAsync(ulong revision, ReadOnlyMemory<byte> documentBytes, CancellationToken ct)
     {
-        var document = NodeDocument.FromBytes(documentBytes.Span);
+        var document = documents.Read(documentBytes.Span);
         await RunAsync(
             () =>
             {

@@ -14,7 +14,7 @@ internal sealed record StoreContent(DesiredSnapshot Desired, IReadOnlyList<Obser
 internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarantine, StorageHealth health, ILogger<StoreFiles> log) : IDisposable
 {
     private readonly StateDatabase database = new(Path.Combine(options.StateDirectory, "node.db"));
-    private readonly Dictionary<RecordKey, ulong> stored = [];
+    private readonly Dictionary<RecordKey, DesiredItem> stored = [];
     private readonly Dictionary<string, byte[]> observed = new(StringComparer.Ordinal);
     private DataKey? key;
     private RevisionFiles? revisions;
@@ -68,7 +68,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
         else
         {
-            Remember(fromDatabase?.Document);
+            Remember(fromDatabase is null ? [] : DesiredRecords.ItemsOf(fromDatabase.Document));
             if (current != fromDatabase)
             {
                 Store();
@@ -150,12 +150,13 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
     // Writes what differs between the database and the revision in force.
     private void Store()
     {
-        var items = DesiredRecords.ItemsOf(current!.Document);
-        var changed = items.Where(item => !stored.TryGetValue(item.Key, out var hash) || hash != item.Hash).Select(item => records!.Seal(item));
-        var gone = stored.Keys.Except(items.Select(item => item.Key)).Select(gone => new StateRecord(gone, null));
+        var items = DesiredRecords.ItemsOf(current!.Document, stored);
+        var keys = items.Select(item => item.Key).ToHashSet();
+        var changed = items.Where(item => stored.GetValueOrDefault(item.Key)?.Hash != item.Hash).Select(item => records!.Seal(item));
+        var gone = stored.Keys.Where(key => !keys.Contains(key)).Select(key => new StateRecord(key, null));
         if (Write([.. changed, .. gone, DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items)]))
         {
-            Remember(current.Document);
+            Remember(items);
         }
     }
 
@@ -203,16 +204,16 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         {
             database.Delete();
             stored.Clear();
+            var items = current is null ? [] : DesiredRecords.ItemsOf(current.Document);
             List<StateRecord> all = [.. observed.Select(pair => new StateRecord(new RecordKey(StateDatabase.Observed, pair.Key), pair.Value))];
             if (current is not null)
             {
-                var items = DesiredRecords.ItemsOf(current.Document);
                 all.AddRange(items.Select(records!.Seal));
                 all.Add(DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items));
             }
 
             database.Write(all);
-            Remember(current?.Document);
+            Remember(items);
             isBehind = false;
             health.SetFull(false);
             return true;
@@ -225,12 +226,12 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
     }
 
-    private void Remember(NodeDocument? document)
+    private void Remember(IReadOnlyList<DesiredItem> items)
     {
         stored.Clear();
-        foreach (var item in document is null ? [] : DesiredRecords.ItemsOf(document))
+        foreach (var item in items)
         {
-            stored[item.Key] = item.Hash;
+            stored[item.Key] = item;
         }
     }
 

@@ -7,6 +7,13 @@ namespace EdgeVirt.Linux;
 public static partial class ProcessMemory
 {
     private const int DontNeed = 4;
+    private const int ArenaMax = -8;
+
+    /// <summary>
+    /// One C heap for all threads (mallopt(3), M_ARENA_MAX) instead of one for each that ever needed memory: what one frees
+    /// another uses, at the price of waiting for each other now and then. To be called first of all.
+    /// </summary>
+    public static void ShareHeap() => _ = SetHeapOption(ArenaMax, 1);
 
     /// <summary>
     /// Gives free memory of the C heap back, and unmaps the pages of programs and libraries that lie unchanged on the
@@ -61,6 +68,9 @@ public static partial class ProcessMemory
         var end = nuint.Parse(fields[0].AsSpan(dash + 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
         return (start, end - start);
     }
+
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int SetHeapOption(int option, int value);
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     private static partial int TrimHeap(nuint pad);

@@ -10,8 +10,8 @@ namespace EdgeVirt.Node;
 /// </summary>
 internal sealed class MemoryTrim(TimeProvider time) : BackgroundService
 {
-    private const long WorthIt = 1 << 20;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+    private const long WorthIt = 1 << 19;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

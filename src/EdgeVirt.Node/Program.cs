@@ -1,3 +1,4 @@
+using EdgeVirt.Linux;
 using EdgeVirt.Node;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
@@ -19,6 +20,7 @@ if (args is ["--version"])
     return 0;
 }
 
+ProcessMemory.ShareHeap();
 try
 {
     var options = NodeOptionsReader.Read(args, Environment.GetEnvironmentVariable);

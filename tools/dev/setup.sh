@@ -22,6 +22,7 @@ llvm|test|strips arm64 programs
 gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
 libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
+busybox-static|bench|is what the timed containers run
 podman|bench|is compared with
 docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on

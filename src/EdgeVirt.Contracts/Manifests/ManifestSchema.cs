@@ -151,14 +151,12 @@ internal sealed class ManifestSchema(Validation faults, Utf8JsonWriter json)
 
         if (type == typeof(int))
         {
-            return scalar.IsPlain && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) &&
-                Do(() => json.WriteNumberValue(number));
+            return scalar.IsPlain && TryInteger(text) is >= int.MinValue and <= int.MaxValue and { } number && Do(() => json.WriteNumberValue(number));
         }
 
         if (type == typeof(long))
         {
-            return scalar.IsPlain && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) &&
-                Do(() => json.WriteNumberValue(number));
+            return scalar.IsPlain && TryInteger(text) is { } number && Do(() => json.WriteNumberValue(number));
         }
 
         if (type == typeof(Quantity))
@@ -179,6 +177,18 @@ internal sealed class ManifestSchema(Validation faults, Utf8JsonWriter json)
         }
 
         return type.IsEnum && Enum.GetNames(type).Contains(text) && Do(() => json.WriteStringValue(text));
+    }
+
+    /// <summary>Decimal, or octal behind a leading 0 (YAML 1.1, as Kubernetes reads file modes) or 0o (YAML 1.2).</summary>
+    private static long? TryInteger(string text)
+    {
+        if (text.Length > 1 && text[0] == '0')
+        {
+            var digits = text.AsSpan(text[1] == 'o' ? 2 : 1);
+            return digits.Length is > 0 and <= 20 && !digits.ContainsAnyExceptInRange('0', '7') ? Convert.ToInt64(digits.ToString(), 8) : null;
+        }
+
+        return long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
     }
 
     private static bool Do(Action write)

@@ -205,6 +205,9 @@ public sealed record SecretSource
 {
     /// <summary>The Secret's name.</summary>
     public required string SecretName { get; init; }
+
+    /// <summary>Permission bits of the files, 0 to 0777; absent: 0644, as in Kubernetes, so that whoever the container runs as can read them.</summary>
+    public int? DefaultMode { get; init; }
 }
 
 /// <summary>Files made of a Config.</summary>
@@ -212,6 +215,9 @@ public sealed record ConfigSource
 {
     /// <summary>The Config's name.</summary>
     public required string Name { get; init; }
+
+    /// <summary>Permission bits of the files, 0 to 0777; absent: 0644.</summary>
+    public int? DefaultMode { get; init; }
 }
 
 /// <summary>Where a volume appears in a container.</summary>

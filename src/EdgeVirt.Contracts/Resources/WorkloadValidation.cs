@@ -159,9 +159,20 @@ internal static partial class WorkloadValidation
             {
                 v.Add($"{path}[{i}]", "give exactly one of emptyDir, secret and config");
             }
+
+            Mode(volumes[i].Secret?.DefaultMode, $"{path}[{i}].secret.defaultMode", v);
+            Mode(volumes[i].Config?.DefaultMode, $"{path}[{i}].config.defaultMode", v);
         }
 
         return names;
+    }
+
+    private static void Mode(int? mode, string path, Validation v)
+    {
+        if (mode is < 0 or > 0x1FF)
+        {
+            v.Add(path, "must be permission bits between 0 and 0777, written as octal with a leading 0");
+        }
     }
 
     private static void Name(string name, string path, HashSet<string> seen, Validation v)

@@ -45,6 +45,25 @@ public sealed class ManifestTests
         });
     }
 
+    [TestCase("0400", 0x100)]
+    [TestCase("0o400", 0x100)]
+    [TestCase("256", 0x100)]
+    [TestCase("0", 0)]
+    public void Reads_file_modes_as_kubernetes_does(string text, int mode)
+    {
+        var result = Manifest.Parse(Web.Replace("    containers:", $"    volumes: [{{name: v, secret: {{secretName: s, defaultMode: {text}}}}}]\n    containers:", StringComparison.Ordinal));
+        Assert.That(result.Errors, Is.Empty);
+        Assert.That(result.Resources.Single().SpecOf<WorkloadSpec>().Template.Volumes!.Single().Secret!.DefaultMode, Is.EqualTo(mode));
+    }
+
+    [TestCase("0800", "a whole number")]
+    [TestCase("01000", "permission bits between 0 and 0777")]
+    public void Refuses_what_is_no_file_mode(string text, string reason)
+    {
+        var result = Manifest.Parse(Web.Replace("    containers:", $"    volumes: [{{name: v, secret: {{secretName: s, defaultMode: {text}}}}}]\n    containers:", StringComparison.Ordinal));
+        Assert.That(result.Errors.Single(), Has.Property("Field").EqualTo("spec.template.volumes[0].secret.defaultMode").And.Property("Line").EqualTo(8).And.Property("Reason").Contains(reason));
+    }
+
     [TestCase("image: registry.local:5000/sample/web:1", "imagee: x/y", "spec.template.containers[0].imagee", 10, "did you mean 'image'?")]
     [TestCase("containerPort: 80,", "containerPort: http,", "spec.template.containers[0].ports[0].containerPort", 14, "a whole number")]
     [TestCase("containerPort: 80,", "containerPort: 80000,", "spec.template.containers[0].ports[0].containerPort", 14, "between 1 and 65535")]

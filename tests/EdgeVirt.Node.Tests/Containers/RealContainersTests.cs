@@ -93,20 +93,21 @@ internal sealed class RealContainersTests
     [Test]
     public async Task Gives_values_files_volumes_limits_and_its_own_exit_reason()
     {
-        const string Script = "echo $WORD; cat /keys/k; stat -c %a /keys/k; echo kept > /data/f; hostname; id -u; ulimit -n > /dev/null; exit 7";
+        const string Script = "echo $WORD; cat /keys/k; stat -c %a /keys/k /own/k; echo kept > /data/f; hostname; id -u; ulimit -n > /dev/null; exit 7";
         var workload = Workload("job", Script) with
         {
             Template = new PodSpec
             {
                 RestartPolicy = RestartPolicy.Never,
-                Volumes = [new VolumeSpec { Name = "data", EmptyDir = new EmptyDirSource() }, new VolumeSpec { Name = "keys", Secret = new SecretSource { SecretName = "s" } }],
+                Volumes = [new VolumeSpec { Name = "data", EmptyDir = new EmptyDirSource() }, new VolumeSpec { Name = "keys", Secret = new SecretSource { SecretName = "s" } },
+                    new VolumeSpec { Name = "own", Secret = new SecretSource { SecretName = "s", DefaultMode = 0x100 } }],
                 Containers =
                 [
                     new ContainerSpec
                     {
                         Name = "main", Image = "r.local/busybox:1", Command = ["/bin/busybox", "sh", "-c", Script],
                         Env = [new EnvVar { Name = "WORD", ValueFrom = new EnvVarSource { SecretKeyRef = new KeyRef { Name = "s", Key = "k" } } }],
-                        VolumeMounts = [new VolumeMount { Name = "data", MountPath = "/data" }, new VolumeMount { Name = "keys", MountPath = "/keys" }],
+                        VolumeMounts = [new VolumeMount { Name = "data", MountPath = "/data" }, new VolumeMount { Name = "keys", MountPath = "/keys" }, new VolumeMount { Name = "own", MountPath = "/own" }],
                     },
                 ],
             },
@@ -115,8 +116,8 @@ internal sealed class RealContainersTests
             new NodeDocument { Node = "n", Workloads = [workload], Secrets = [new DesiredSecret { Name = "s", Data = new Dictionary<string, byte[]> { ["k"] = "geheim\n"u8.ToArray() } }] });
         var status = await agent.UntilAsync("job", status => status.Conditions[0].Reason == ReadyReasons.Failed);
         Assert.That(status.Containers[0].LastExit!.Code, Is.EqualTo(7));
-        var lines = await LinesAsync(new LogsRequest { Workload = "job", Tail = -1 }, 5);
-        Assert.That(lines.Select(line => line.Text), Is.EqualTo(["geheim", "geheim", "400", "job", "0"]));
+        var lines = await LinesAsync(new LogsRequest { Workload = "job", Tail = -1 }, 6);
+        Assert.That(lines.Select(line => line.Text), Is.EqualTo(["geheim", "geheim", "644", "400", "job", "0"]));
         Assert.That(File.ReadAllText(Path.Combine(directories.EmptyDirs(SandboxRecord.IdOf("job", "uid1")), "data", "f")), Is.EqualTo("kept\n"));
         var secretsOnDisk = Directory.EnumerateFiles(options.DataDir, "*", SearchOption.AllDirectories)
             .Where(file => !file.EndsWith("ctr.log", StringComparison.Ordinal) && File.ReadAllText(file, Encoding.Latin1).Contains("geheim"));

@@ -7,8 +7,7 @@ internal static class SandboxFiles
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode Everyone = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
-    private const UnixFileMode SecretMode = UnixFileMode.UserRead;
-    private const UnixFileMode ConfigMode = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>Mounted in /etc of each container.</summary>
     public static IReadOnlyList<string> Names { get; } = ["resolv.conf", "hosts", "hostname"];
@@ -25,7 +24,7 @@ internal static class SandboxFiles
         File.WriteAllText(Path.Combine(directory, "hostname"), name + "\n");
         foreach (var file in Names)
         {
-            File.SetUnixFileMode(Path.Combine(directory, file), ConfigMode | UnixFileMode.UserWrite);
+            File.SetUnixFileMode(Path.Combine(directory, file), Readable);
         }
 
         foreach (var volume in target.Template.Volumes ?? [])
@@ -41,9 +40,9 @@ internal static class SandboxFiles
             }
 
             var (files, mode) = volume.Secret is { } secret
-                ? (target.References.Secret(secret.SecretName), SecretMode)
-                : (target.References.Config(volume.Config!.Name)?.ToDictionary(pair => pair.Key, pair => Encoding.UTF8.GetBytes(pair.Value)), ConfigMode);
-            WriteVolume(Path.Combine(directories.SecretVolumes(sandbox.Id), volume.Name), volume.Name, files, mode);
+                ? (target.References.Secret(secret.SecretName), secret.DefaultMode)
+                : (target.References.Config(volume.Config!.Name)?.ToDictionary(pair => pair.Key, pair => Encoding.UTF8.GetBytes(pair.Value)), volume.Config.DefaultMode);
+            WriteVolume(Path.Combine(directories.SecretVolumes(sandbox.Id), volume.Name), volume.Name, files, (UnixFileMode?)mode ?? Readable);
         }
     }
 

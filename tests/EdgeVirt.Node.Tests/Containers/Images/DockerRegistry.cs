@@ -8,26 +8,36 @@ namespace EdgeVirt.Node.Tests.Containers.Images;
 /// <summary>Debian's docker-registry as a child on a free loopback port, its storage in a directory of the test.</summary>
 internal sealed class DockerRegistry : IDisposable
 {
-    private readonly HttpClient _http = new();
+    private readonly HttpClient _http;
     private readonly string _configuration;
+    private readonly string _scheme;
     private Process? _process;
 
-    public DockerRegistry(string directory, string extra = "")
+    /// <param name="directory">Of the test.</param>
+    /// <param name="extra">Further lines of its configuration.</param>
+    /// <param name="tls">By https, with this certificate.</param>
+    public DockerRegistry(string directory, string extra = "", TestAuthority? tls = null)
     {
         Port = FreePort();
+        _scheme = tls is null ? "http" : "https";
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = { RemoteCertificateValidationCallback = (_, seen, _, _) => seen?.GetCertHashString() == tls?.Thumbprint },
+        });
+        var encryption = tls is null ? "" : $", tls: {"{"} certificate: {tls.CertificateFile}, key: {tls.KeyFile} {"}"}";
         _configuration = Path.Combine(directory, "registry.yml");
         File.WriteAllText(_configuration, $"""
             version: 0.1
             log: {"{"} level: error {"}"}
             storage: {"{"} filesystem: {"{"} rootdirectory: {directory}/registry {"}"} {"}"}
-            http: {"{"} addr: "127.0.0.1:{Port}" {"}"}
+            http: {"{"} addr: "127.0.0.1:{Port}"{encryption} {"}"}
             {extra}
             """);
     }
 
     public int Port { get; }
 
-    public Uri Url => new($"http://127.0.0.1:{Port}");
+    public Uri Url => new($"{_scheme}://127.0.0.1:{Port}");
 
     public AuthenticationHeaderValue? Authorization { get; init; }
 

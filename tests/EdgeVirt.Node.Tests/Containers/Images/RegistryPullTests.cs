@@ -175,7 +175,7 @@ internal sealed class RegistryPullTests
         return made.Trim().Replace("$2b$", "$2y$", StringComparison.Ordinal);
     }
 
-    private static TestImage Sample(Packing packing, int size, string upper = "upper")
+    internal static TestImage Sample(Packing packing, int size, string upper = "upper")
     {
         var noise = new byte[size];
         new Random(1).NextBytes(noise);

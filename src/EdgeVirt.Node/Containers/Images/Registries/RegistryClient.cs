@@ -55,8 +55,10 @@ internal sealed class RegistryClient : IDisposable
         }
     }
 
-    public ImagePullException Unreachable(Exception cause) =>
-        new($"The registry at {_base.Authority} does not answer ({cause.Message}); check the network and Registries in the agent's configuration.", cause) { IsPassing = true };
+    public ImagePullException Unreachable(Exception cause) => cause is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
+        // Passing all the same: before a board knows the time, no certificate is valid.
+        ? new($"The registry at {_base.Authority} shows no certificate that is trusted ({cause.InnerException?.Message ?? cause.Message}); set caFile under Registries in the agent's configuration, and look at the clock.", cause) { IsPassing = true }
+        : new($"The registry at {_base.Authority} does not answer ({cause.Message}); check the network and Registries in the agent's configuration.", cause) { IsPassing = true };
 
     public static bool IsConnection(Exception exception, CancellationToken ct) =>
         exception is HttpRequestException or IOException || (exception is OperationCanceledException && !ct.IsCancellationRequested);

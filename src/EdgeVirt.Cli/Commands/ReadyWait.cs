@@ -64,7 +64,7 @@ internal sealed class ReadyWait(Invocation invocation, HubApi hub)
                 "Correct the image and apply again.");
         }
 
-        return status is { DesiredInstances: > 0 } && status.ReadyInstances >= status.DesiredInstances &&
+        return status is { DesiredInstances: > 0 } && ready?.Reason != ReadyReasons.PortTaken && status.ReadyInstances >= status.DesiredInstances &&
             current.Count(instance => instance.Conditions.Any(IsDone)) >= status.DesiredInstances;
     }
 

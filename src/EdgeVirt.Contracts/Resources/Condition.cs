@@ -69,6 +69,7 @@ public static class ReadyReasons
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";
     public const string NoMatchingNode = "NoMatchingNode";
+    public const string PortTaken = "PortTaken";
     public const string NodeOffline = "NodeOffline";
     public const string HeartbeatMissed = "HeartbeatMissed";
     public const string NeverSeen = "NeverSeen";

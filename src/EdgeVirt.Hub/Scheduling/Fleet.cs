@@ -20,6 +20,12 @@ internal sealed record FleetNode(string Name, IReadOnlyDictionary<string, string
 /// <summary>What placement and rendering need to know of a workload.</summary>
 internal sealed record FleetWorkload(string Name, string Uid, long Generation, WorkloadSpec Spec)
 {
+    /// <summary>When the resource was made; decides between two that come for the same port.</summary>
+    public DateTimeOffset Created { get; init; }
+
+    /// <summary>Ports of the node that the template publishes.</summary>
+    public IReadOnlySet<HostPort> HostPorts { get; } = HostPort.Of(Spec.Template);
+
     /// <summary>Names of the Secrets that the template refers to.</summary>
     public IReadOnlySet<string> Secrets { get; } = Named(Spec.Template, env => env.SecretKeyRef?.Name, volume => volume.Secret?.SecretName);
 
@@ -27,7 +33,13 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
     public IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name);
 
     public static FleetWorkload Of(Resource workload) => new(
-        workload.Metadata.Name, workload.Metadata.Uid ?? "", workload.Metadata.Generation ?? 0, workload.SpecOf<WorkloadSpec>());
+        workload.Metadata.Name, workload.Metadata.Uid ?? "", workload.Metadata.Generation ?? 0, workload.SpecOf<WorkloadSpec>())
+    {
+        Created = workload.Metadata.CreationTimestamp ?? default,
+    };
+
+    /// <summary>Whether the node carries the labels that the placement asks for.</summary>
+    public bool Matches(FleetNode node) => Labels.Match(Spec.Placement?.NodeSelector, node.Labels);
 
     private static SortedSet<string> Named(PodSpec pod, Func<EnvVarSource, string?> inEnv, Func<VolumeSpec, string?> inVolume) => new(
         pod.Containers

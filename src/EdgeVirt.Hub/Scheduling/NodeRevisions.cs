@@ -11,8 +11,8 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <param name="Document">Bytes of a <see cref="NodeDocument"/>. Confidential.</param>
 internal sealed record NodeRevision(long Revision, byte[] Digest, byte[] Document);
 
-/// <summary>A document that the scheduler made, and the workloads in it by uid.</summary>
-internal sealed record RenderedNode(string Node, byte[] Document, IReadOnlyList<string> Workloads);
+/// <summary>A document that the scheduler made, and the workloads in it.</summary>
+internal sealed record RenderedNode(string Node, byte[] Document, IReadOnlyCollection<FleetWorkload> Workloads);
 
 /// <summary>
 /// The newest document of each node, encrypted at rest. Only <see cref="Scheduler"/> stores; sessions read. The
@@ -34,6 +34,7 @@ internal sealed class NodeRevisions
             CREATE TABLE node_documents (
               node TEXT PRIMARY KEY, revision INTEGER NOT NULL, digest BLOB, document BLOB, workloads TEXT NOT NULL)
             """,
+            "ALTER TABLE node_documents ADD COLUMN ports TEXT NOT NULL DEFAULT '{}'",
         ]);
     }
 
@@ -58,16 +59,19 @@ internal sealed class NodeRevisions
         return new Subscription(this, changed);
     }
 
-    /// <summary>Nodes by the uid of the workload that their document holds.</summary>
-    public Task<Dictionary<string, IReadOnlySet<string>>> ReadPlacementsAsync(CancellationToken ct) =>
+    /// <summary>What the documents hold, by the uid of the workload.</summary>
+    public Task<Dictionary<string, Placed>> ReadPlacementsAsync(CancellationToken ct) =>
         database.ReadAsync(
             connection => connection
                 .Query(
-                    "SELECT node, workloads FROM node_documents WHERE document IS NOT NULL",
-                    row => (Node: row.GetString(0), Workloads: JsonSerializer.Deserialize(row.GetString(1), HubJson.Default.StringArray) ?? []))
-                .SelectMany(row => row.Workloads.Select(uid => (row.Node, Uid: uid)))
-                .GroupBy(pair => pair.Uid)
-                .ToDictionary(group => group.Key, IReadOnlySet<string> (group) => group.Select(pair => pair.Node).ToHashSet()),
+                    "SELECT node, workloads, ports FROM node_documents WHERE document IS NOT NULL",
+                    row => (
+                        Node: row.GetString(0),
+                        Workloads: JsonSerializer.Deserialize(row.GetString(1), HubJson.Default.StringArray) ?? [],
+                        Ports: JsonSerializer.Deserialize(row.GetString(2), HubJson.Default.DictionaryStringString) ?? []))
+                .SelectMany(row => row.Workloads.Select(uid => (row.Node, Uid: uid, Ports: row.Ports.GetValueOrDefault(uid, ""))))
+                .GroupBy(one => one.Uid)
+                .ToDictionary(group => group.Key, group => new Placed(group.Select(one => one.Node).ToHashSet(), ReadPorts(group.First().Ports))),
             ct);
 
     /// <summary>Stores documents in one transaction; those that are as before keep their revision.</summary>
@@ -109,15 +113,22 @@ internal sealed class NodeRevisions
 
         connection.Execute(
             """
-            INSERT INTO node_documents (node, revision, digest, document, workloads) VALUES ($node, 1, $digest, $document, $workloads)
-            ON CONFLICT DO UPDATE SET revision = revision + 1, digest = $digest, document = $document, workloads = $workloads
+            INSERT INTO node_documents (node, revision, digest, document, workloads, ports) VALUES ($node, 1, $digest, $document, $workloads, $ports)
+            ON CONFLICT DO UPDATE SET revision = revision + 1, digest = $digest, document = $document, workloads = $workloads, ports = $ports
             """,
             ("$node", rendered.Node),
             ("$digest", digest),
             ("$document", key.Seal(rendered.Document, $"NodeDocument/{rendered.Node}")),
-            ("$workloads", JsonSerializer.Serialize([.. rendered.Workloads], HubJson.Default.StringArray)));
+            ("$workloads", JsonSerializer.Serialize(
+                [.. rendered.Workloads.Select(workload => workload.Uid).Order(StringComparer.Ordinal)], HubJson.Default.StringArray)),
+            ("$ports", JsonSerializer.Serialize(
+                rendered.Workloads.Where(workload => workload.HostPorts.Count > 0).ToDictionary(workload => workload.Uid, workload => string.Join(' ', workload.HostPorts)),
+                HubJson.Default.DictionaryStringString)));
         return true;
     }
+
+    private static HashSet<HostPort> ReadPorts(string text) =>
+        text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(HostPort.Parse).ToHashSet();
 
     private sealed class Subscription(NodeRevisions revisions, Action<string> changed) : IDisposable
     {

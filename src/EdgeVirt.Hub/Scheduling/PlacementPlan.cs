@@ -1,85 +1,161 @@
-using EdgeVirt.Contracts.Resources;
-
 namespace EdgeVirt.Hub.Scheduling;
+
+/// <summary>Where a workload is placed now.</summary>
+/// <param name="Nodes">The nodes whose document holds it.</param>
+/// <param name="Ports">What it publishes by these documents, which its spec may have left behind by now.</param>
+internal sealed record Placed(IReadOnlySet<string> Nodes, IReadOnlySet<HostPort> Ports);
 
 /// <summary>
 /// Which nodes run which workload. Pure: the same fleet and the same placements before give the same plan. A placement
-/// is kept as long as the node matches and the number asked for allows it, so that nothing moves without a cause.
+/// is kept as long as the node matches and the number asked for allows it, so that nothing moves without a cause. No two
+/// workloads publish the same port of a node: who publishes it keeps it, and among those who come for it the older one gets it.
 /// </summary>
 internal static class PlacementPlan
 {
     /// <param name="workloads">All of them.</param>
     /// <param name="nodes">All of them.</param>
-    /// <param name="current">Nodes by the uid of the workload that is placed on them now.</param>
+    /// <param name="current">Placements now, by the workload's uid.</param>
     /// <returns>Nodes by the workload's uid, ordered by name; an entry for each workload.</returns>
     public static Dictionary<string, IReadOnlyList<string>> Make(
         IReadOnlyCollection<FleetWorkload> workloads,
         IReadOnlyCollection<FleetNode> nodes,
-        IReadOnlyDictionary<string, IReadOnlySet<string>> current)
+        IReadOnlyDictionary<string, Placed> current)
     {
-        var load = nodes.ToDictionary(node => node.Name, _ => 0);
-        var plan = new Dictionary<string, IReadOnlyList<string>>(workloads.Count);
-        var counted = new List<(FleetWorkload Workload, int Replicas, List<FleetNode> Kept, List<FleetNode> Free)>();
-        foreach (var workload in workloads.OrderBy(workload => workload.Name, StringComparer.Ordinal))
-        {
-            var (kept, free) = Candidates(workload, nodes, current.GetValueOrDefault(workload.Uid));
-            if (workload.Spec.Placement?.Replicas is { } replicas)
-            {
-                // What stays where it is weighs on its node before anything new is placed.
-                kept = [.. kept.OrderByDescending(node => node.Online).ThenBy(node => node.Name, StringComparer.Ordinal).Take(replicas)];
-                counted.Add((workload, replicas, kept, free));
-            }
-            else
-            {
-                kept.AddRange(free);
-                plan[workload.Uid] = Names(kept);
-            }
+        var ports = new NodePorts();
+        var claims = workloads
+            .OrderBy(workload => workload.Created)
+            .ThenBy(workload => workload.Name, StringComparer.Ordinal)
+            .Select(workload => new Claim(workload, nodes, current.GetValueOrDefault(workload.Uid)))
+            .ToList();
+        Keep(claims, ports);
 
-            foreach (var node in kept)
-            {
-                load[node.Name]++;
-            }
+        // What stays where it is, and what goes everywhere, weighs on its node before anything new is placed.
+        var load = nodes.ToDictionary(node => node.Name, _ => 0);
+        foreach (var node in claims.SelectMany(claim => claim.Replicas is null ? claim.Kept.Concat(claim.Free) : claim.Kept))
+        {
+            load[node.Name]++;
         }
 
-        foreach (var (workload, replicas, kept, free) in counted)
+        foreach (var claim in claims)
         {
-            var added = free
+            Add(claim, ports, load);
+        }
+
+        return claims.ToDictionary(
+            claim => claim.Workload.Uid, IReadOnlyList<string> (claim) => [.. claim.Kept.Select(node => node.Name).Order(StringComparer.Ordinal)]);
+    }
+
+    /// <summary>Nodes that a workload, placed as it is in <paramref name="plan"/>, would be on too if no port were taken there.</summary>
+    public static IReadOnlyList<TakenPort> TakenFrom(
+        FleetWorkload workload, IEnumerable<FleetNode> nodes, IReadOnlyDictionary<string, IReadOnlyList<string>> plan, NodePorts ports)
+    {
+        var placed = plan[workload.Uid];
+        return workload.HostPorts.Count == 0 || placed.Count >= workload.Spec.Placement?.Replicas
+            ? []
+            : ports.TakenFrom(workload, nodes.Where(node => !node.Unschedulable && workload.Matches(node) && !placed.Contains(node.Name)).Select(node => node.Name));
+    }
+
+    /// <summary>Lets what is placed stay, unless its spec now wants a port of the node that another workload publishes.</summary>
+    private static void Keep(List<Claim> claims, NodePorts ports)
+    {
+        // First every port that is published already, and only then those that an edit asks for, so that no edit evicts a holder.
+        foreach (var claim in claims)
+        {
+            claim.Retain(ports, claim.Workload.HostPorts.Where(claim.PublishedBefore.Contains));
+        }
+
+        foreach (var claim in claims.Where(claim => !claim.Workload.HostPorts.IsSubsetOf(claim.PublishedBefore)))
+        {
+            claim.Retain(ports, claim.Workload.HostPorts);
+        }
+
+        foreach (var claim in claims)
+        {
+            claim.Trim(ports);
+        }
+    }
+
+    private static void Add(Claim claim, NodePorts ports, Dictionary<string, int> load)
+    {
+        foreach (var node in claim.Free.Where(node => claim.Replicas is null && !ports.Fits(node.Name, claim.Workload)))
+        {
+            load[node.Name]--;
+        }
+
+        var fitting = claim.Free.Where(node => ports.Fits(node.Name, claim.Workload));
+        if (claim.Replicas is { } replicas)
+        {
+            fitting = fitting
                 .OrderByDescending(node => node.Online)
                 .ThenBy(node => load[node.Name])
                 .ThenBy(node => node.Name, StringComparer.Ordinal)
-                .Take(replicas - kept.Count)
-                .ToList();
-            foreach (var node in added)
-            {
-                load[node.Name]++;
-            }
-
-            plan[workload.Uid] = Names(kept.Concat(added));
+                .Take(replicas - claim.Kept.Count);
         }
 
-        return plan;
-    }
-
-    /// <summary>Nodes that match: those that have the workload, and those that may get it.</summary>
-    private static (List<FleetNode> Kept, List<FleetNode> Free) Candidates(
-        FleetWorkload workload, IReadOnlyCollection<FleetNode> nodes, IReadOnlySet<string>? current)
-    {
-        var kept = new List<FleetNode>();
-        var free = new List<FleetNode>();
-        foreach (var node in nodes.Where(node => Labels.Match(workload.Spec.Placement?.NodeSelector, node.Labels)))
+        foreach (var node in fitting.ToList())
         {
-            if (current?.Contains(node.Name) == true)
+            ports.TryTake(node.Name, claim.Workload, claim.Workload.HostPorts);
+            load[node.Name] += claim.Replicas is null ? 0 : 1;
+            claim.Kept.Add(node);
+        }
+    }
+
+    /// <summary>A workload and the nodes that match: those that have it, and those that may get it.</summary>
+    private sealed class Claim
+    {
+        public Claim(FleetWorkload workload, IReadOnlyCollection<FleetNode> nodes, Placed? now)
+        {
+            Workload = workload;
+            PublishedBefore = now?.Ports ?? new HashSet<HostPort>();
+            foreach (var node in nodes.Where(workload.Matches))
             {
-                kept.Add(node);
-            }
-            else if (!node.Unschedulable)
-            {
-                free.Add(node);
+                if (now?.Nodes.Contains(node.Name) == true)
+                {
+                    Kept.Add(node);
+                }
+                else if (!node.Unschedulable)
+                {
+                    Free.Add(node);
+                }
             }
         }
 
-        return (kept, free);
-    }
+        public FleetWorkload Workload { get; }
 
-    private static List<string> Names(IEnumerable<FleetNode> nodes) => [.. nodes.Select(node => node.Name).Order(StringComparer.Ordinal)];
+        public int? Replicas => Workload.Spec.Placement?.Replicas;
+
+        public IReadOnlySet<HostPort> PublishedBefore { get; }
+
+        public List<FleetNode> Kept { get; private set; } = [];
+
+        public List<FleetNode> Free { get; } = [];
+
+        /// <summary>Takes ports on the nodes that have it; a node where one is another's is given up.</summary>
+        public void Retain(NodePorts ports, IEnumerable<HostPort> wanted)
+        {
+            var all = wanted.ToList();
+            foreach (var node in Kept.Where(node => !ports.TryTake(node.Name, Workload, all)).ToList())
+            {
+                ports.Release(node.Name, Workload);
+                Kept.Remove(node);
+                if (!node.Unschedulable)
+                {
+                    Free.Add(node);
+                }
+            }
+        }
+
+        /// <summary>Gives up what is more than asked for.</summary>
+        public void Trim(NodePorts ports)
+        {
+            if (Replicas is not { } replicas || Kept.Count <= replicas)
+            {
+                return;
+            }
+
+            var ordered = Kept.OrderByDescending(node => node.Online).ThenBy(node => node.Name, StringComparer.Ordinal).ToList();
+            Kept = ordered[..replicas];
+            ordered[replicas..].ForEach(node => ports.Release(node.Name, Workload));
+        }
+    }
 }

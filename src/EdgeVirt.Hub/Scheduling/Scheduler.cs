@@ -22,7 +22,9 @@ internal sealed partial class Scheduler(
     private readonly HashSet<string> unreported = [];
     private readonly Dictionary<string, string> fingerprints = [];
     private FleetView view = new(store);
+    private Dictionary<string, Placed> placements = [];
     private Dictionary<string, IReadOnlyList<string>>? plan;
+    private Dictionary<string, IReadOnlyList<TakenPort>> takenPorts = [];
     private long statusesAt;
 
     /// <inheritdoc/>
@@ -96,12 +98,14 @@ internal sealed partial class Scheduler(
 
     private async Task PlaceAsync(CancellationToken ct)
     {
-        var before = plan ?? (await revisions.ReadPlacementsAsync(ct)).ToDictionary(
-            entry => entry.Key, IReadOnlyList<string> (entry) => [.. entry.Value]);
-        var next = PlacementPlan.Make(
-            view.Workloads, [.. view.Nodes.Values], before.ToDictionary(entry => entry.Key, IReadOnlySet<string> (entry) => entry.Value.ToHashSet()));
+        var before = plan is null ? await revisions.ReadPlacementsAsync(ct) : placements;
+        var next = PlacementPlan.Make(view.Workloads, [.. view.Nodes.Values], before);
+        var ports = NodePorts.Of(view.Workloads, next);
+        var taken = view.Workloads.ToDictionary(workload => workload.Uid, workload => PlacementPlan.TakenFrom(workload, view.Nodes.Values, next, ports));
         unreported.UnionWith(view.Workloads
-            .Where(workload => plan is null || !next[workload.Uid].SequenceEqual(before.GetValueOrDefault(workload.Uid) ?? []))
+            .Where(workload => plan is null
+                || !next[workload.Uid].SequenceEqual(plan.GetValueOrDefault(workload.Uid) ?? [])
+                || !taken[workload.Uid].SequenceEqual(takenPorts.GetValueOrDefault(workload.Uid) ?? []))
             .Select(workload => workload.Name));
 
         var placed = view.Nodes.Keys.ToDictionary(node => node, _ => new List<FleetWorkload>());
@@ -117,6 +121,8 @@ internal sealed partial class Scheduler(
         var nodes = view.Nodes.Keys.ToHashSet();
         await revisions.RetainAsync(nodes, ct);
         await instances.RetainAsync(nodes, ct);
+        placements = view.Workloads.ToDictionary(workload => workload.Uid, workload => new Placed(next[workload.Uid].ToHashSet(), workload.HostPorts));
+        takenPorts = taken;
         plan = next;
     }
 
@@ -149,7 +155,7 @@ internal sealed partial class Scheduler(
                     .. affected.Select(entry => new RenderedNode(
                         entry.Key,
                         NodeDocumentRenderer.Render(entry.Key, entry.Value, configs, secrets).ToBytes(),
-                        [.. entry.Value.Select(workload => workload.Uid).Order(StringComparer.Ordinal)])),
+                        entry.Value)),
                 ],
                 ct);
         }
@@ -201,7 +207,8 @@ internal sealed partial class Scheduler(
                 .. workload.Secrets.Where(secret => !view.Secrets.ContainsKey(secret)).Select(secret => $"Secret '{secret}'"),
                 .. workload.Configs.Where(config => !view.Configs.ContainsKey(config)).Select(config => $"Config '{config}'"),
             ],
-            view.Nodes.Values.Count(node => Labels.Match(workload.Spec.Placement?.NodeSelector, node.Labels)));
+            view.Nodes.Values.Count(workload.Matches),
+            takenPorts.GetValueOrDefault(workload.Uid) ?? []);
         await store.UpdateStatusAsync(
             ResourceKind.Workload,
             name,

@@ -8,16 +8,20 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <param name="Reports">What nodes say, by node.</param>
 /// <param name="MissingReferences">Secrets and Configs that it names and that do not exist, e.g. <c>Secret 'x'</c>.</param>
 /// <param name="MatchingNodes">How many nodes the selector matches, whether they take workloads or not.</param>
+/// <param name="TakenPorts">Ports that other workloads publish on nodes that it would run on otherwise.</param>
 internal sealed record WorkloadFacts(
     FleetWorkload Workload,
     IReadOnlyList<string> Placed,
     IReadOnlyDictionary<string, InstanceReport> Reports,
     IReadOnlyList<string> MissingReferences,
-    int MatchingNodes);
+    int MatchingNodes,
+    IReadOnlyList<TakenPort> TakenPorts);
 
 /// <summary>One status of many reports. Pure.</summary>
 internal static class WorkloadStatuses
 {
+    private const int MostNamed = 3;
+
     public static WorkloadStatus Of(WorkloadFacts facts, Func<string, bool> isOnline, WorkloadStatus? previous, DateTimeOffset now)
     {
         var reports = facts.Reports
@@ -71,6 +75,13 @@ internal static class WorkloadStatuses
                 ConditionStatus.False, ReadyReasons.ReferenceMissing, $"Does not exist: {string.Join(", ", facts.MissingReferences)}. Apply it, or take it out of the workload.");
         }
 
+        if (facts.TakenPorts.Count > 0)
+        {
+            var total = replicas ?? wanted.Count + facts.TakenPorts.Select(taken => taken.Node).Distinct().Count();
+            return Ready(ConditionStatus.False, ReadyReasons.PortTaken, $"Placed on {wanted.Count} of {total}: {HeldPorts(facts.TakenPorts)}. " +
+                "Choose another port, or move or delete the workload that has it.");
+        }
+
         if (wanted.Count < (replicas ?? 1))
         {
             return Ready(ConditionStatus.False, ReadyReasons.NoMatchingNode, facts.MatchingNodes == 0
@@ -92,6 +103,19 @@ internal static class WorkloadStatuses
             ? Ready(ConditionStatus.False, ReadyReasons.Pending, $"{count}; {first.Node} has not acted on generation {generation} yet.")
             : Ready(ConditionStatus.False, condition.Reason, $"{count}; {first.Node}: {condition.Message ?? condition.Reason}");
     }
+
+    /// <summary>E.g. <c>node port 8080/TCP is published by workload 'web' on node-1, node-2, node-3 and 4 more</c>.</summary>
+    private static string HeldPorts(IReadOnlyList<TakenPort> taken)
+    {
+        var held = taken
+            .GroupBy(one => (one.Port, one.Holder))
+            .Select(group => $"node port {group.Key.Port} is published by workload '{group.Key.Holder}' on {Listed([.. group.Select(one => one.Node)], ", ")}")
+            .ToList();
+        return Listed(held, "; ");
+    }
+
+    private static string Listed(List<string> all, string separator) =>
+        string.Join(separator, all.Take(MostNamed)) + (all.Count > MostNamed ? $" and {all.Count - MostNamed} more" : "");
 
     private static Condition? Limits(List<WorkloadInstanceStatus> wanted)
     {

@@ -6,7 +6,7 @@ namespace EdgeVirt.Hub.Tests.Scheduling;
 
 internal sealed class PlacementPlanTests
 {
-    private static readonly Dictionary<string, IReadOnlySet<string>> Nothing = [];
+    private static readonly Dictionary<string, Placed> Nothing = [];
 
     private static readonly Gen<(List<FleetNode> Nodes, List<FleetWorkload> Workloads)> Fleet = Gen.Select(
         Gen.Select(Gen.Bool, Gen.Bool, Gen.Int[0, 1]).List[1, 12],
@@ -91,8 +91,8 @@ internal sealed class PlacementPlanTests
         },
     });
 
-    private static Dictionary<string, IReadOnlySet<string>> Current(Dictionary<string, IReadOnlyList<string>> plan) =>
-        plan.ToDictionary(entry => entry.Key, IReadOnlySet<string> (entry) => entry.Value.ToHashSet());
+    private static Dictionary<string, Placed> Current(Dictionary<string, IReadOnlyList<string>> plan) =>
+        plan.ToDictionary(entry => entry.Key, entry => new Placed(entry.Value.ToHashSet(), new HashSet<HostPort>()));
 
     private static bool Same(Dictionary<string, IReadOnlyList<string>> one, Dictionary<string, IReadOnlyList<string>> other) =>
         one.Count == other.Count && one.All(entry => entry.Value.SequenceEqual(other[entry.Key]));

@@ -14,6 +14,8 @@ internal sealed class SchedulerTests
 {
     private const string UsesSecret = "      env: [{name: P, valueFrom: {secretKeyRef: {name: db, key: password}}}]";
 
+    private const string Publishes = "      ports: [{containerPort: 80, hostPort: 8080}]";
+
     private DataDirectory directory = null!;
     private HubDatabase database = null!;
     private SecretsKey key = null!;
@@ -98,6 +100,40 @@ internal sealed class SchedulerTests
         await Enroll("a");
         await Apply(Manifests.Workload(more: "  placement: {nodeSelector: {site: nowhere}}"));
         Assert.That((await ReadyOf("web")).Reason, Is.EqualTo(ReadyReasons.NoMatchingNode));
+    }
+
+    [Test]
+    public async Task Says_who_has_the_port_and_places_the_waiting_one_when_the_holder_goes()
+    {
+        await Enroll("a");
+        await Enroll("b");
+        await Apply(Manifests.Workload("web", more: Publishes));
+        await Apply(Manifests.Workload("late", more: Publishes));
+        var late = await ReadyOf("late");
+        Assert.That((late.Status, late.Reason), Is.EqualTo((ConditionStatus.False, ReadyReasons.PortTaken)));
+        Assert.That(late.Message, Does.StartWith("Placed on 0 of 2: node port 8080/TCP is published by workload 'web' on a, b. Choose another port"));
+        Assert.That(WorkloadsOf(await Revision("a")), Is.EqualTo(new[] { "web" }));
+
+        await Apply(Manifests.Workload("last", more: Publishes));
+        await store.DeleteAsync(ResourceKind.Workload, "web", Soon);
+        await PassAsync();
+        Assert.That(WorkloadsOf(await Revision("a")), Is.EqualTo(new[] { "late" }));
+        Assert.That((await ReadyOf("late")).Reason, Is.EqualTo(ReadyReasons.Pending));
+        Assert.That((await ReadyOf("last")).Message, Does.Contain("'late' on a, b"), "who still waits is told of the new holder");
+    }
+
+    [Test]
+    public async Task Keeps_the_holder_of_a_port_when_an_older_workload_was_edited_to_it_during_a_restart()
+    {
+        await Enroll("a");
+        await Apply(Manifests.Workload("edited"));
+        await Apply(Manifests.Workload("holder", more: Publishes));
+        await store.ApplyAsync([Manifests.Workload("edited", more: Publishes)], Soon);
+        CloseHub();
+        OpenHub();
+        await PassAsync();
+        Assert.That(WorkloadsOf(await Revision("a")), Is.EqualTo(new[] { "holder" }));
+        Assert.That((await ReadyOf("edited")).Reason, Is.EqualTo(ReadyReasons.PortTaken));
     }
 
     [Test]
@@ -203,6 +239,8 @@ internal sealed class SchedulerTests
             node, true, [new InstanceReport("web", uid, new WorkloadInstanceStatus { Node = "liar", ObservedGeneration = generation, Conditions = [ready] })], Soon);
         await PassAsync();
     }
+
+    private static IEnumerable<string> WorkloadsOf(NodeRevision revision) => NodeDocument.FromBytes(revision.Document).Workloads.Select(workload => workload.Name);
 
     private async Task<NodeRevision> Revision(string node) => (await revisions.GetAsync(node, Soon))!;
 

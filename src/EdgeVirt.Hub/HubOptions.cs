@@ -23,6 +23,12 @@ internal sealed record HubOptions
     /// <summary>Names and addresses by which nodes and people reach this hub; they go into its certificate.</summary>
     public IReadOnlyList<string> Advertise { get; init; } = [];
 
+    /// <summary>Days that telemetry is kept; 0: without end.</summary>
+    public int TelemetryRetentionDays { get; init; } = 30;
+
+    /// <summary>GiB that telemetry may take up before the oldest is deleted; 0: without limit.</summary>
+    public int TelemetryMaxGib { get; init; } = 10;
+
     /// <summary>Make a new admin credential at this start; the former one ends.</summary>
     public bool ResetAdmin { get; init; }
 

@@ -18,13 +18,22 @@ internal sealed class HubOptionsReader
           --node-port PORT     gRPC for nodes (8444)
           --mqtt-port PORT     MQTT for nodes (8883)
           --advertise HOST,…   names and addresses by which the hub is reached, for its certificate
+          --telemetry-retention-days DAYS
+                               how long telemetry is kept (30; 0: without end)
+          --telemetry-max-gib GIB
+                               what telemetry may take up before the oldest is deleted (10; 0: without limit)
           --reset-admin        make a new admin credential; the former one ends
           --version, --help
         Each option may also be in the environment (EDGEVIRT_HUB_DATA_DIR) or in appsettings.json ("Hub": {"data-dir": …}).
         """;
 
+    private const int MostDays = 36_500;
+    private const int MostGib = 1 << 20;
+
     private static readonly HashSet<string> Known =
-        ["data-dir", "listen", "api-port", "node-port", "mqtt-port", "advertise", "reset-admin"];
+    [
+        "data-dir", "listen", "api-port", "node-port", "mqtt-port", "advertise", "telemetry-retention-days", "telemetry-max-gib", "reset-admin",
+    ];
 
     private readonly Dictionary<string, List<string>> given = [];
     private readonly Func<string, string?> environment;
@@ -73,10 +82,12 @@ internal sealed class HubOptionsReader
         {
             DataDir = Path.GetFullPath(Values("data-dir") is [.., var directory] ? directory : "edgevirt-hub"),
             Listen = Values("listen") is { Count: > 0 } addresses ? [.. addresses.Select(Address).Distinct()] : defaults.Listen,
-            ApiPort = Port("api-port", defaults.ApiPort),
-            NodePort = Port("node-port", defaults.NodePort),
-            MqttPort = Port("mqtt-port", defaults.MqttPort),
+            ApiPort = Number("api-port", defaults.ApiPort, IPEndPoint.MaxPort),
+            NodePort = Number("node-port", defaults.NodePort, IPEndPoint.MaxPort),
+            MqttPort = Number("mqtt-port", defaults.MqttPort, IPEndPoint.MaxPort),
             Advertise = [.. Values("advertise").Select(Host).Distinct()],
+            TelemetryRetentionDays = Number("telemetry-retention-days", defaults.TelemetryRetentionDays, MostDays),
+            TelemetryMaxGib = Number("telemetry-max-gib", defaults.TelemetryMaxGib, MostGib),
             ResetAdmin = Values("reset-admin") is [.., var reset] && (bool.TryParse(reset, out var yes)
                 ? yes
                 : throw new HubOptionsException($"reset-admin must be true or false, is '{reset}'.")),
@@ -96,11 +107,11 @@ internal sealed class HubOptionsReader
             : values;
     }
 
-    private int Port(string name, int otherwise) => Values(name) is not [.., var text]
+    private int Number(string name, int otherwise, int most) => Values(name) is not [.., var text]
         ? otherwise
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= IPEndPoint.MaxPort
-            ? port
-            : throw new HubOptionsException($"{name} must be between 0 and 65535, is '{text}'.");
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= most
+            ? number
+            : throw new HubOptionsException($"{name} must be between 0 and {most}, is '{text}'.");
 
     private static IPAddress Address(string text) => text == "localhost"
         ? IPAddress.Loopback

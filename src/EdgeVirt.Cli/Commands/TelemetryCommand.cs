@@ -57,6 +57,11 @@ internal static class TelemetryCommand
             }
         }
 
+        if (result.ErasedUpTo is { } erased)
+        {
+            invocation.Note($"The hub's retention deleted samples up to {Durations.Absolute(erased)}.");
+        }
+
         return ExitCodes.Ok;
     }
 

@@ -99,6 +99,10 @@ public sealed record TelemetryQueryResult
 
     /// <summary>Records that nodes had to drop or lost, per node, as far as the hub knows.</summary>
     public IReadOnlyDictionary<string, long>? MissingRecords { get; init; }
+
+    /// <summary>Time of the newest sample that the hub's retention deleted, where the query reaches back to it: what is asked for
+    /// from before is not complete.</summary>
+    public DateTimeOffset? ErasedUpTo { get; init; }
 }
 
 /// <summary>One value, or the mean of a bucket where a step was asked for.</summary>

@@ -5,7 +5,7 @@ namespace EdgeVirt.Hub.Telemetry;
 
 internal static class TelemetryServices
 {
-    /// <summary>The telemetry store with its one writer, ingest for the broker, and the query. Opens in the background.</summary>
+    /// <summary>The telemetry store with its one writer, retention, ingest for the broker, and the query. Opens in the background.</summary>
     public static IServiceCollection AddTelemetry(this IServiceCollection services) => services
         .AddSingleton(provider =>
         {
@@ -23,6 +23,8 @@ internal static class TelemetryServices
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<TelemetryStore>>()))
         .AddHostedService(provider => provider.GetRequiredService<TelemetryStore>())
+        .AddSingleton(provider => RetentionLimits.Of(provider.GetRequiredService<HubOptions>()))
+        .AddHostedService<TelemetryRetention>()
         .AddSingleton<TelemetryIngest>()
         .AddSingleton<IUpstream, TelemetryUpstream>()
         .AddSingleton<TelemetryQuery>();

@@ -37,7 +37,7 @@ public sealed class LogsTests
     {
         await using var hub = await FakeHub.StartAsync();
         hub.Answer("GET /api/v1/telemetry", """
-            {"points":[{"time":"2026-11-22T17:59:00Z","node":"n1","metric":"system.cpu.utilization","value":0.25,"attributes":{"cpu":"0"}}],"truncated":true,"missingRecords":{"n1":4}}
+            {"points":[{"time":"2026-11-22T17:59:00Z","node":"n1","metric":"system.cpu.utilization","value":0.25,"attributes":{"cpu":"0"}}],"truncated":true,"missingRecords":{"n1":4},"erasedUpTo":"2026-11-22T17:30:00Z"}
             """);
         using var cli = new CliRun(hub);
         var outcome = await cli.RunAsync("telemetry", "query", "--node", "n1", "--attr", "cpu=0", "--step", "1m");
@@ -46,7 +46,7 @@ public sealed class LogsTests
             2026-11-22T17:59:00Z   n1     system.cpu.utilization   0.25    cpu=0
 
             """), outcome.Error);
-        Assert.That(outcome.Error, Does.Contain("There is more").And.Contain("n1: 4 records"));
+        Assert.That(outcome.Error, Does.Contain("There is more").And.Contain("n1: 4 records").And.Contain("deleted samples up to 2026-11-22T17:30:00Z"));
         Assert.That(hub.Lines.Single(), Does.Contain("attr.cpu=0").And.Contain("step=60s").And.Contain("from=2026-11-22T17%3A00%3A00"));
     }
 }

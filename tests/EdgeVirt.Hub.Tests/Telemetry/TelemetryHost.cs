@@ -9,11 +9,13 @@ namespace EdgeVirt.Hub.Tests.Telemetry;
 internal sealed class TelemetryHost : IAsyncDisposable
 {
     private readonly TelemetryStore store;
+    private readonly TimeProvider time;
 
-    private TelemetryHost(string directory)
+    private TelemetryHost(string directory, TimeProvider time)
     {
+        this.time = time;
         Database = new TelemetryDatabase(
-            Path.Combine(directory, "telemetry.duckdb"), Path.Combine(directory, "quarantine"), TimeProvider.System, NullLogger<TelemetryDatabase>.Instance);
+            Path.Combine(directory, "telemetry.duckdb"), Path.Combine(directory, "quarantine"), time, NullLogger<TelemetryDatabase>.Instance);
         store = new TelemetryStore(
             Database,
             (file, _) =>
@@ -21,7 +23,7 @@ internal sealed class TelemetryHost : IAsyncDisposable
                 Reported.Add(file);
                 return Task.CompletedTask;
             },
-            TimeProvider.System, NullLogger<TelemetryStore>.Instance);
+            time, NullLogger<TelemetryStore>.Instance);
         Ingest = new TelemetryIngest(store, NullLogger<TelemetryIngest>.Instance);
         Query = new TelemetryQuery(store);
     }
@@ -34,20 +36,27 @@ internal sealed class TelemetryHost : IAsyncDisposable
 
     public TelemetryQuery Query { get; }
 
-    public static async Task<TelemetryHost> StartAsync(string directory)
+    public static async Task<TelemetryHost> StartAsync(string directory, TimeProvider? time = null)
     {
-        var host = new TelemetryHost(directory);
+        var host = new TelemetryHost(directory, time ?? TimeProvider.System);
         await host.store.StartAsync(CancellationToken.None);
         return host;
     }
 
+    public TelemetryRetention Retention(TimeSpan? age, long? bytes = null) =>
+        new(store, new RetentionLimits(age, bytes), time, NullLogger<TelemetryRetention>.Instance);
+
+    /// <summary>Bytes in use, and the number of samples.</summary>
+    public Task<(long Used, long Samples)> MeasureAsync() => store.ReadAsync(TelemetryRetention.Measure, CancellationToken.None);
+
     /// <summary>A batch whose records have one sample each, the sequence as its value.</summary>
-    public static byte[] Batch(string stream, ulong first, int count, string metric = "m", ulong dropped = 0)
+    public static byte[] Batch(string stream, ulong first, int count, string metric = "m", ulong dropped = 0, DateTimeOffset? at = null)
     {
+        var moment = at ?? TimeProvider.System.GetUtcNow().AddSeconds(-1);
         var batch = new TelemetryBatch { Stream = stream, FirstSequence = first, DroppedRecords = dropped };
         for (var i = 0; i < count; i++)
         {
-            var record = new TelemetryRecord { TimeUnixMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() - 1000, BootId = "boot", UptimeMs = 5 };
+            var record = new TelemetryRecord { TimeUnixMs = moment.ToUnixTimeMilliseconds(), BootId = "boot", UptimeMs = 5 };
             record.Samples.Add(new Sample { Metric = metric, Value = first + (ulong)i });
             batch.Records.Add(record.ToByteString());
         }
@@ -57,9 +66,9 @@ internal sealed class TelemetryHost : IAsyncDisposable
 
     public async Task<List<double>> ValuesAsync(string? node = null, string? metric = null)
     {
-        var now = TimeProvider.System.GetUtcNow();
+        var now = time.GetUtcNow();
         var result = await Query.RunAsync(
-            node, metric, new Dictionary<string, string>(), (now.AddDays(-30), now.AddDays(1)), null, TelemetryQuery.MostPoints, CancellationToken.None);
+            node, metric, new Dictionary<string, string>(), (now.AddDays(-3650), now.AddDays(1)), null, TelemetryQuery.MostPoints, CancellationToken.None);
         return [.. result.Points.Select(point => point.Value).Order()];
     }
 

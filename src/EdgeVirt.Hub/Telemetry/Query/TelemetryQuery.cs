@@ -47,7 +47,13 @@ internal sealed class TelemetryQuery(TelemetryStore store)
                     points.RemoveAt(points.Count - 1);
                 }
 
-                return new TelemetryQueryResult { Points = points, Truncated = truncated, MissingRecords = Missing(connection, node) };
+                return new TelemetryQueryResult
+                {
+                    Points = points,
+                    Truncated = truncated,
+                    MissingRecords = Missing(connection, node),
+                    ErasedUpTo = ErasedUpTo(connection) is { } erased && erased >= range.From ? erased : null,
+                };
             },
             ct);
 
@@ -113,6 +119,14 @@ internal sealed class TelemetryQuery(TelemetryStore store)
         }
 
         return missing;
+    }
+
+    private static DateTimeOffset? ErasedUpTo(DuckDBConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT erased_up_to FROM retention";
+        using var reader = command.ExecuteReader();
+        return reader.Read() ? new DateTimeOffset(DateTime.SpecifyKind(reader.GetDateTime(0), DateTimeKind.Utc)) : null;
     }
 
     private static IReadOnlyDictionary<string, string>? Attributes(Dictionary<string, IReadOnlyDictionary<string, string>?> texts, string text)

@@ -20,6 +20,7 @@ internal sealed partial class TelemetryDatabase(string path, string quarantineDi
           node VARCHAR NOT NULL, stream VARCHAR NOT NULL, high BIGINT NOT NULL, holes VARCHAR NOT NULL, given_up BIGINT NOT NULL,
           dropped BIGINT NOT NULL, lost BIGINT NOT NULL, refused BIGINT NOT NULL, missing BIGINT NOT NULL,
           boot_id VARCHAR NOT NULL, boot_time BIGINT NOT NULL, PRIMARY KEY (node, stream));
+        CREATE TABLE IF NOT EXISTS retention (erased_up_to TIMESTAMP NOT NULL);
         """;
 
     private readonly List<string> quarantined = [];

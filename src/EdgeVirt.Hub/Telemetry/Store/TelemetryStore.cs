@@ -6,7 +6,8 @@ namespace EdgeVirt.Hub.Telemetry;
 
 /// <summary>
 /// The one writer of the telemetry database. Batches of all nodes that wait are committed together; what a commit did to the
-/// streams is in the same transaction, so each record is stored once, however often it is sent.
+/// streams is in the same transaction, so each record is stored once, however often it is sent. Other work that writes takes its
+/// turn in the same queue.
 /// </summary>
 internal sealed partial class TelemetryStore : BackgroundService
 {
@@ -19,8 +20,8 @@ internal sealed partial class TelemetryStore : BackgroundService
     private readonly ILogger<TelemetryStore> logger;
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private readonly Channel<PendingBatch> queue =
-        Channel.CreateBounded<PendingBatch>(new BoundedChannelOptions(1024) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly Channel<PendingWrite> queue =
+        Channel.CreateBounded<PendingWrite>(new BoundedChannelOptions(1024) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
 
     private readonly Func<string, CancellationToken, Task> reportDamage;
     private volatile bool damaged;
@@ -39,20 +40,21 @@ internal sealed partial class TelemetryStore : BackgroundService
 
     /// <summary>Completes when the batch is durable.</summary>
     /// <exception cref="TelemetryUnavailableException">It was not stored.</exception>
-    public async Task WriteAsync(string node, TelemetryBatch batch, CancellationToken ct)
-    {
-        var pending = new PendingBatch(node, batch, new(TaskCreationOptions.RunContinuationsAsynchronously));
-        try
-        {
-            await queue.Writer.WriteAsync(pending, ct);
-        }
-        catch (ChannelClosedException e)
-        {
-            throw new TelemetryUnavailableException("The hub is stopping.", e);
-        }
+    public Task WriteAsync(string node, TelemetryBatch batch, CancellationToken ct) =>
+        QueueAsync(new PendingBatch(node, batch, new(TaskCreationOptions.RunContinuationsAsynchronously)), ct);
 
-        await pending.Done.Task.WaitAsync(ct);
+    /// <summary>Runs <paramref name="work"/> between two groups of batches, which wait for it: it must be short.</summary>
+    /// <exception cref="TelemetryUnavailableException">It was not done.</exception>
+    public async Task<T> RunAsync<T>(Func<TelemetryWriter, T> work, CancellationToken ct)
+    {
+        T? result = default;
+        await RunAsync(writer => { result = work(writer); }, ct);
+        return result!;
     }
+
+    /// <inheritdoc cref="RunAsync{T}"/>
+    public Task RunAsync(Action<TelemetryWriter> work, CancellationToken ct) =>
+        QueueAsync(new PendingWork(work, new(TaskCreationOptions.RunContinuationsAsynchronously)), ct);
 
     /// <summary>Runs a query on a connection of its own, interrupted by <paramref name="ct"/>.</summary>
     /// <exception cref="TelemetryUnavailableException">The database cannot be read.</exception>
@@ -73,19 +75,31 @@ internal sealed partial class TelemetryStore : BackgroundService
             while (await queue.Reader.WaitToReadAsync(stoppingToken))
             {
                 writer = await ReplaceIfDamagedAsync(writer, stoppingToken) ?? await OpenAsync(stoppingToken);
-                var group = TakeGroup();
+                var (group, work) = TakeNext();
                 try
                 {
+                    if (work is not null)
+                    {
+                        work.Work(writer);
+                        work.Done.TrySetResult();
+                        continue;
+                    }
+
                     writer.Commit(group, time.GetUtcNow());
                     group.ForEach(pending => pending.Done.TrySetResult());
                 }
                 catch (DuckDBException e)
                 {
                     // A failed commit may have closed the database for good, or shown that it is damaged: open it anew.
-                    LogCommitFailed(group.Count, e);
+                    if (work is null)
+                    {
+                        LogCommitFailed(group.Count, e);
+                    }
+
                     damaged |= TelemetryDatabase.SaysDamaged(e);
                     writer.Dispose();
                     writer = null;
+                    work?.Done.TrySetException(new TelemetryUnavailableException("The telemetry database could not be written.", e));
                     group.ForEach(pending => pending.Done.TrySetException(new TelemetryUnavailableException("Telemetry could not be stored.", e)));
                 }
             }
@@ -104,6 +118,20 @@ internal sealed partial class TelemetryStore : BackgroundService
 
             writer?.Dispose();
         }
+    }
+
+    private async Task QueueAsync(PendingWrite pending, CancellationToken ct)
+    {
+        try
+        {
+            await queue.Writer.WriteAsync(pending, ct);
+        }
+        catch (ChannelClosedException e)
+        {
+            throw new TelemetryUnavailableException("The hub is stopping.", e);
+        }
+
+        await pending.Done.Task.WaitAsync(ct);
     }
 
     private T Read<T>(Func<DuckDBConnection, T> read, CancellationToken ct)
@@ -174,17 +202,25 @@ internal sealed partial class TelemetryStore : BackgroundService
         }
     }
 
-    private List<PendingBatch> TakeGroup()
+    /// <summary>One piece of work, or the batches that come before the next.</summary>
+    private (List<PendingBatch> Group, PendingWork? Work) TakeNext()
     {
         List<PendingBatch> group = [];
         var records = 0;
-        while (group.Count < MostBatches && records < MostRecords && queue.Reader.TryRead(out var pending))
+        while (group.Count < MostBatches && records < MostRecords && queue.Reader.TryPeek(out var next) && (next is PendingBatch || group.Count == 0))
         {
-            group.Add(pending);
-            records += pending.Batch.Records.Count;
+            queue.Reader.TryRead(out _);
+            if (next is PendingWork work)
+            {
+                return ([], work);
+            }
+
+            var batch = (PendingBatch)next;
+            group.Add(batch);
+            records += batch.Batch.Records.Count;
         }
 
-        return group;
+        return (group, null);
     }
 
     [LoggerMessage(EventId = 20, Level = LogLevel.Error, Message = "Could not commit {Batches} telemetry batches; the nodes send them again")]
@@ -197,5 +233,11 @@ internal sealed partial class TelemetryStore : BackgroundService
     private partial void LogOpenFailed(TimeSpan delay, Exception exception);
 }
 
+/// <summary>Something that waits for the writer.</summary>
+internal abstract record PendingWrite(TaskCompletionSource Done);
+
 /// <summary>A batch on its way into the database.</summary>
-internal sealed record PendingBatch(string Node, TelemetryBatch Batch, TaskCompletionSource Done);
+internal sealed record PendingBatch(string Node, TelemetryBatch Batch, TaskCompletionSource Done) : PendingWrite(Done);
+
+/// <summary>Other work that writes.</summary>
+internal sealed record PendingWork(Action<TelemetryWriter> Work, TaskCompletionSource Done) : PendingWrite(Done);

@@ -8,7 +8,7 @@ using Google.Protobuf.Collections;
 
 namespace EdgeVirt.Hub.Telemetry;
 
-/// <summary>Writes groups of batches, each in one transaction. Used by one thread; after an exception it is of no more use.</summary>
+/// <summary>Writes groups of batches and erases samples, each in one transaction. Used by one thread; after an exception it is of no more use.</summary>
 internal sealed class TelemetryWriter(DuckDBConnection connection) : IDisposable
 {
     private const int MostKnownStreams = 10_000;
@@ -47,6 +47,31 @@ internal sealed class TelemetryWriter(DuckDBConnection connection) : IDisposable
             known[key] = state;
         }
     }
+
+    /// <summary>
+    /// Erases samples from before a time, those that came first, at most <paramref name="most"/> of them; returns how many. What
+    /// is known of the streams stays, so that a record that is sent again is not stored again.
+    /// </summary>
+    public long Erase(DateTimeOffset before, long most)
+    {
+        using var transaction = connection.BeginTransaction();
+        if (FirstBefore(before, most) is not var (last, upTo))
+        {
+            return 0;
+        }
+
+        var erased = Execute("DELETE FROM samples WHERE time < $before AND rowid <= $last", ("before", before.UtcDateTime), ("last", last));
+        if (Execute("UPDATE retention SET erased_up_to = greatest(erased_up_to, $up_to)", ("up_to", upTo)) == 0)
+        {
+            Execute("INSERT INTO retention VALUES ($up_to)", ("up_to", upTo));
+        }
+
+        transaction.Commit();
+        return erased;
+    }
+
+    /// <summary>Makes the space of what was erased free for what comes. The file gets shorter only where its end is free.</summary>
+    public void Compact() => Execute("CHECKPOINT");
 
     public void Dispose() => connection.Dispose();
 
@@ -152,6 +177,29 @@ internal sealed class TelemetryWriter(DuckDBConnection connection) : IDisposable
     // A NUL would end the text for the database, but not for us.
     private static bool IsText(string text) => text.Length <= MostNameLength && !text.Contains('\0', StringComparison.Ordinal);
 
+    /// <summary>The place of the last of these rows, and the newest time in them. Rows lie in the order in which they came.</summary>
+    private (long Last, DateTime UpTo)? FirstBefore(DateTimeOffset before, long most)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT max(rowid), max(time) FROM (SELECT rowid, time FROM samples WHERE time < $before LIMIT $most)";
+        command.Parameters.Add(new DuckDBParameter("before", before.UtcDateTime));
+        command.Parameters.Add(new DuckDBParameter("most", most));
+        using var reader = command.ExecuteReader();
+        return reader.Read() && !reader.IsDBNull(0) ? (reader.GetInt64(0), reader.GetDateTime(1)) : null;
+    }
+
+    private long Execute(string sql, params (string Name, object Value)[] parameters)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var (name, value) in parameters)
+        {
+            command.Parameters.Add(new DuckDBParameter(name, value));
+        }
+
+        return command.ExecuteNonQuery();
+    }
+
     private StreamState Find((string Node, string Stream) key)
     {
         if (known.TryGetValue(key, out var state))
@@ -181,28 +229,22 @@ internal sealed class TelemetryWriter(DuckDBConnection connection) : IDisposable
             };
     }
 
-    private void Save((string Node, string Stream) key, StreamState state)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = """
-            INSERT INTO streams VALUES ($node, $stream, $high, $holes, $given_up, $dropped, $lost, $refused, $missing, $boot_id, $boot_time)
-            ON CONFLICT (node, stream) DO UPDATE SET high = excluded.high, holes = excluded.holes, given_up = excluded.given_up,
-              dropped = excluded.dropped, lost = excluded.lost, refused = excluded.refused, missing = excluded.missing,
-              boot_id = excluded.boot_id, boot_time = excluded.boot_time
-            """;
-        Add("node", key.Node);
-        Add("stream", key.Stream);
-        Add("high", (long)state.High);
-        Add("holes", state.WriteHoles());
-        Add("given_up", (long)state.GivenUp);
-        Add("dropped", (long)state.Dropped);
-        Add("lost", (long)state.Lost);
-        Add("refused", (long)state.Refused);
-        Add("missing", (long)state.Missing);
-        Add("boot_id", state.BootId);
-        Add("boot_time", state.BootTimeUnixMs);
-        command.ExecuteNonQuery();
-
-        void Add(string name, object value) => command.Parameters.Add(new DuckDBParameter(name, value));
-    }
+    private void Save((string Node, string Stream) key, StreamState state) => Execute(
+        """
+        INSERT INTO streams VALUES ($node, $stream, $high, $holes, $given_up, $dropped, $lost, $refused, $missing, $boot_id, $boot_time)
+        ON CONFLICT (node, stream) DO UPDATE SET high = excluded.high, holes = excluded.holes, given_up = excluded.given_up,
+          dropped = excluded.dropped, lost = excluded.lost, refused = excluded.refused, missing = excluded.missing,
+          boot_id = excluded.boot_id, boot_time = excluded.boot_time
+        """,
+        ("node", key.Node),
+        ("stream", key.Stream),
+        ("high", (long)state.High),
+        ("holes", state.WriteHoles()),
+        ("given_up", (long)state.GivenUp),
+        ("dropped", (long)state.Dropped),
+        ("lost", (long)state.Lost),
+        ("refused", (long)state.Refused),
+        ("missing", (long)state.Missing),
+        ("boot_id", state.BootId),
+        ("boot_time", state.BootTimeUnixMs));
 }

@@ -67,9 +67,10 @@ internal sealed class ApiTokens
         return found is not null && IsValid(found) ? found : null;
     }
 
-    /// <summary>Makes a token. Its text is in the answer and nowhere else.</summary>
+    /// <summary>Makes a token. Its text is in the answer and nowhere else. <paramref name="record"/> may write about it in the same transaction.</summary>
     /// <exception cref="ConflictException">There is one of that name.</exception>
-    public async Task<(ApiToken Token, string Text)> CreateAsync(string name, DateTimeOffset? expiresAt, bool readOnly, CancellationToken ct)
+    public async Task<(ApiToken Token, string Text)> CreateAsync(
+        string name, DateTimeOffset? expiresAt, bool readOnly, CancellationToken ct, Action<SqliteConnection>? record = null)
     {
         var token = new ApiToken(name, time.GetUtcNow(), expiresAt, readOnly);
         var text = NewText();
@@ -89,17 +90,28 @@ internal sealed class ApiTokens
                 }
 
                 Put(connection, token, text);
+                record?.Invoke(connection);
                 return ReadAll(connection);
             },
             ct);
         return (token, text);
     }
 
-    /// <summary>Ends a token at once; false if there is none of that name.</summary>
-    public async Task<bool> DeleteAsync(string name, CancellationToken ct)
+    /// <summary>Ends a token at once; false if there is none of that name. <paramref name="record"/> may write about it in the same transaction.</summary>
+    public async Task<bool> DeleteAsync(string name, CancellationToken ct, Action<SqliteConnection>? record = null)
     {
         var (deleted, rest) = await database.WriteAsync(
-            (connection, _) => (connection.Execute("DELETE FROM api_tokens WHERE name = $name", ("$name", name)) > 0, ReadAll(connection)), ct);
+            (connection, _) =>
+            {
+                var found = connection.Execute("DELETE FROM api_tokens WHERE name = $name", ("$name", name)) > 0;
+                if (found)
+                {
+                    record?.Invoke(connection);
+                }
+
+                return (found, ReadAll(connection));
+            },
+            ct);
         known = rest;
         return deleted;
     }

@@ -64,12 +64,13 @@ internal static class ApiServices
 
     private static async Task<IResult> IssueAsync(string name, HttpContext context, ClaimTokens tokens)
     {
-        if (await tokens.IssueAsync(name, context.RequestAborted) is not { } issued)
+        var made = await tokens.IssueAsync(
+            name, context.RequestAborted, (connection, end) => ChangeAudit.Put(context, connection, $"token made for BoardClaim/{name}, ends {end:u}"));
+        if (made is not { } issued)
         {
             return ApiErrors.NotFound($"BoardClaim/{name}", "Apply it first, or: edgevirt node claim create.");
         }
 
-        ChangeAudit.Note(context, $"token made for BoardClaim/{name}, ends {issued.ExpiresAt:u}");
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Ok(issued);
     }

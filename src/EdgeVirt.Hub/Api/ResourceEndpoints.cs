@@ -59,13 +59,20 @@ internal static class ResourceEndpoints
             return Faulty(manifest);
         }
 
-        var result = dryRun == true
-            ? await store.DryRunAsync(manifest.Resources, context.RequestAborted)
-            : await store.ApplyAsync(manifest.Resources, context.RequestAborted);
-        ChangeAudit.Note(
-            context, (dryRun == true ? "dry run: " : "") + string.Join(", ", result.Items.Select(item => $"{item.Kind}/{item.Name} {item.Outcome}")));
+        if (dryRun != true)
+        {
+            return TypedResults.Ok(await ChangeAsync(context, store, manifest.Resources));
+        }
+
+        var result = await store.DryRunAsync(manifest.Resources, context.RequestAborted);
+        ChangeAudit.Note(context, $"dry run: {Outcomes(result.Items)}");
         return TypedResults.Ok(result);
     }
+
+    private static Task<ApplyResult> ChangeAsync(HttpContext context, ResourceStore store, IReadOnlyList<Resource> resources) =>
+        store.ApplyAsync(resources, context.RequestAborted, (connection, items) => ChangeAudit.Put(context, connection, Outcomes(items)));
+
+    private static string Outcomes(IReadOnlyList<AppliedResource> items) => string.Join(", ", items.Select(item => $"{item.Kind}/{item.Name} {item.Outcome}"));
 
     private static async Task<IResult> PutAsync(ResourceKind kind, string name, HttpContext context, ResourceStore store)
     {
@@ -81,21 +88,17 @@ internal static class ResourceEndpoints
             return ApiErrors.Invalid($"The body must be the one resource {kind.Name}/{name}.", "Use POST /api/v1/apply for several.");
         }
 
-        var result = await store.ApplyAsync([wanted], context.RequestAborted);
-        ChangeAudit.Note(context, $"{kind.Name}/{name} {result.Items[0].Outcome}");
+        await ChangeAsync(context, store, [wanted]);
         return await store.GetAsync(kind, name, context.RequestAborted) is { } now ? TypedResults.Ok(now) : Missing(kind, name);
     }
 
     private static async Task<IResult> DeleteAsync(ResourceKind kind, string name, HttpContext context, ResourceStore store)
     {
         var last = await store.GetAsync(kind, name, context.RequestAborted);
-        if (last is null || !await store.DeleteAsync(kind, name, context.RequestAborted))
-        {
-            return Missing(kind, name);
-        }
-
-        ChangeAudit.Note(context, $"{kind.Name}/{name} deleted");
-        return TypedResults.Ok(last);
+        return last is not null
+            && await store.DeleteAsync(kind, name, context.RequestAborted, connection => ChangeAudit.Put(context, connection, $"{kind.Name}/{name} deleted"))
+            ? TypedResults.Ok(last)
+            : Missing(kind, name);
     }
 
     private static async Task<IResult> ListAsync(

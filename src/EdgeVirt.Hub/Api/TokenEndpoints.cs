@@ -54,8 +54,12 @@ internal static class TokenEndpoints
             return ApiErrors.Invalid($"expiresAt must be in the future, is {request.ExpiresAt:u}.");
         }
 
-        var (token, secret) = await tokens.CreateAsync(request.Name, request.ExpiresAt, request.ReadOnly, context.RequestAborted);
-        ChangeAudit.Note(context, $"token '{token.Name}' made{(token.ReadOnly ? ", read-only" : "")}");
+        var (token, secret) = await tokens.CreateAsync(
+            request.Name,
+            request.ExpiresAt,
+            request.ReadOnly,
+            context.RequestAborted,
+            connection => ChangeAudit.Put(context, connection, $"token '{request.Name}' made{(request.ReadOnly ? ", read-only" : "")}"));
         context.Response.Headers.CacheControl = "no-store";
         return TypedResults.Ok(new ApiTokenIssued(token.Name, secret, token.ExpiresAt));
     }
@@ -67,12 +71,8 @@ internal static class TokenEndpoints
             return ApiErrors.Invalid("The admin token cannot be deleted.", "To replace it, start the hub once with --reset-admin.");
         }
 
-        if (!await tokens.DeleteAsync(name, context.RequestAborted))
-        {
-            return ApiErrors.NotFound($"The token '{name}'");
-        }
-
-        ChangeAudit.Note(context, $"token '{name}' deleted");
-        return TypedResults.NoContent();
+        return await tokens.DeleteAsync(name, context.RequestAborted, connection => ChangeAudit.Put(context, connection, $"token '{name}' deleted"))
+            ? TypedResults.NoContent()
+            : ApiErrors.NotFound($"The token '{name}'");
     }
 }

@@ -1,5 +1,6 @@
 using EdgeVirt.Contracts.Api;
 using EdgeVirt.Hub.Storage;
+using Microsoft.Data.Sqlite;
 
 namespace EdgeVirt.Hub.Audit;
 
@@ -39,24 +40,24 @@ internal sealed partial class AuditLog
     /// <param name="reason">Why it was refused, or what came of it.</param>
     public async Task WriteAsync(string actor, string action, bool ok, string reason, CancellationToken ct)
     {
-        var now = time.GetUtcNow();
-        var entry = new AuditEntry(now, Plain(actor), Plain(action), ok ? "ok" : "refused", Plain(reason));
-        LogEntry(entry.Actor, entry.Action, entry.Outcome, entry.Reason);
-        await database.WriteAsync(
-            (connection, _) =>
-            {
-                connection.Execute(
-                    "INSERT INTO audit (time, actor, action, outcome, reason) VALUES ($time, $actor, $action, $outcome, $reason)",
-                    ("$time", now.ToUnixTimeMilliseconds()),
-                    ("$actor", entry.Actor),
-                    ("$action", entry.Action),
-                    ("$outcome", entry.Outcome),
-                    ("$reason", entry.Reason));
-                var id = connection.Scalar<long>("SELECT last_insert_rowid()");
-                return id % TrimEvery == 0 ? connection.Execute("DELETE FROM audit WHERE id <= $id", ("$id", id - Kept)) : 0;
-            },
-            ct);
+        var entry = Entry(actor, action, ok, reason);
+        Tell(entry);
+        await database.WriteAsync((connection, _) => Insert(connection, entry), ct);
     }
+
+    /// <summary>
+    /// Adds an entry about a change in the transaction that makes the change, so that there is none without the other.
+    /// <see cref="Tell"/> writes it to the log once that is committed.
+    /// </summary>
+    public AuditEntry Put(SqliteConnection connection, string actor, string action, string reason)
+    {
+        var entry = Entry(actor, action, ok: true, reason);
+        Insert(connection, entry);
+        return entry;
+    }
+
+    /// <summary>Writes an entry to the log.</summary>
+    public void Tell(AuditEntry entry) => LogEntry(entry.Actor, entry.Action, entry.Outcome, entry.Reason);
 
     /// <summary>Newest first.</summary>
     public Task<IReadOnlyList<AuditEntry>> ReadAsync(int limit, CancellationToken ct) =>
@@ -67,6 +68,22 @@ internal sealed partial class AuditLog
                     DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(0)), row.GetString(1), row.GetString(2), row.GetString(3), row.GetString(4)),
                 ("$limit", limit)),
             ct);
+
+    private static int Insert(SqliteConnection connection, AuditEntry entry)
+    {
+        connection.Execute(
+            "INSERT INTO audit (time, actor, action, outcome, reason) VALUES ($time, $actor, $action, $outcome, $reason)",
+            ("$time", entry.Time.ToUnixTimeMilliseconds()),
+            ("$actor", entry.Actor),
+            ("$action", entry.Action),
+            ("$outcome", entry.Outcome),
+            ("$reason", entry.Reason));
+        var id = connection.Scalar<long>("SELECT last_insert_rowid()");
+        return id % TrimEvery == 0 ? connection.Execute("DELETE FROM audit WHERE id <= $id", ("$id", id - Kept)) : 0;
+    }
+
+    private AuditEntry Entry(string actor, string action, bool ok, string reason) =>
+        new(time.GetUtcNow(), Plain(actor), Plain(action), ok ? "ok" : "refused", Plain(reason));
 
     // Part of the text comes from whoever knocks: it must stay one line of bounded length.
     private static string Plain(string text)

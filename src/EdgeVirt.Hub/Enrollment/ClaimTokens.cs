@@ -40,9 +40,12 @@ internal sealed class ClaimTokens(
 {
     private static readonly TimeSpan DefaultValidity = TimeSpan.FromHours(24);
 
-    /// <summary>A new token for a claim; the one before it ends. Null if there is no such claim.</summary>
+    /// <summary>
+    /// A new token for a claim; the one before it ends. Null if there is no such claim. <paramref name="record"/> may write
+    /// about it, with its end, in the same transaction.
+    /// </summary>
     /// <exception cref="ConflictException">The claim is revoked, expired or used up.</exception>
-    public async Task<ClaimTokenIssued?> IssueAsync(string claim, CancellationToken ct)
+    public async Task<ClaimTokenIssued?> IssueAsync(string claim, CancellationToken ct, Action<SqliteConnection, DateTimeOffset>? record = null)
     {
         if (await resources.GetAsync(ResourceKind.BoardClaim, claim, ct) is not { } resource)
         {
@@ -66,6 +69,7 @@ internal sealed class ClaimTokens(
             (connection, _) =>
             {
                 EnrollmentTables.PutToken(connection, resource.Metadata.Uid!, token.SecretHash());
+                record?.Invoke(connection, end);
                 return true;
             },
             ct);

@@ -42,13 +42,18 @@ internal sealed partial class ResourceStore
     /// <summary>All of every kind, ordered by kind and name, and the version to watch from.</summary>
     public Task<ResourceList> ListAllAsync(CancellationToken ct) => ListAsync((string?)null, ct);
 
-    /// <summary>Applies all or nothing: creates what is missing, changes what differs.</summary>
+    /// <summary>
+    /// Applies all or nothing: creates what is missing, changes what differs. <paramref name="record"/> may write about it
+    /// in the same transaction.
+    /// </summary>
     /// <exception cref="ConflictException">A manifest carries a resourceVersion that is not the newest.</exception>
     /// <exception cref="InvalidResourceException">The rules do not allow it.</exception>
-    public Task<ApplyResult> ApplyAsync(IReadOnlyList<Resource> resources, CancellationToken ct) => ApplyAsync(resources, dryRun: false, ct);
+    public Task<ApplyResult> ApplyAsync(
+        IReadOnlyList<Resource> resources, CancellationToken ct, Action<SqliteConnection, IReadOnlyList<AppliedResource>>? record = null) =>
+        ApplyAsync(resources, dryRun: false, record, ct);
 
-    /// <summary>What <see cref="ApplyAsync(IReadOnlyList{Resource}, CancellationToken)"/> would do, without doing it.</summary>
-    public Task<ApplyResult> DryRunAsync(IReadOnlyList<Resource> resources, CancellationToken ct) => ApplyAsync(resources, dryRun: true, ct);
+    /// <summary>What applying would do, without doing it.</summary>
+    public Task<ApplyResult> DryRunAsync(IReadOnlyList<Resource> resources, CancellationToken ct) => ApplyAsync(resources, dryRun: true, null, ct);
 
     /// <summary>Creates a resource on the hub's own account: the rules for operators do not hold.</summary>
     /// <exception cref="ConflictException">The name is taken.</exception>
@@ -63,8 +68,8 @@ internal sealed partial class ResourceStore
         return created;
     }
 
-    /// <summary>Deletes a resource; false if there was none.</summary>
-    public async Task<bool> DeleteAsync(ResourceKind kind, string name, CancellationToken ct)
+    /// <summary>Deletes a resource; false if there was none. <paramref name="record"/> may write about it in the same transaction.</summary>
+    public async Task<bool> DeleteAsync(ResourceKind kind, string name, CancellationToken ct, Action<SqliteConnection>? record = null)
     {
         var deleted = await database.WriteAsync(
             (connection, _) =>
@@ -76,6 +81,7 @@ internal sealed partial class ResourceStore
 
                 var last = stored.Shown with { Metadata = stored.Shown.Metadata with { ResourceVersion = NextVersion(connection) } };
                 ResourceTables.Delete(connection, last);
+                record?.Invoke(connection);
                 return true;
             },
             ct);
@@ -134,7 +140,8 @@ internal sealed partial class ResourceStore
             },
             ct);
 
-    private async Task<ApplyResult> ApplyAsync(IReadOnlyList<Resource> resources, bool dryRun, CancellationToken ct)
+    private async Task<ApplyResult> ApplyAsync(
+        IReadOnlyList<Resource> resources, bool dryRun, Action<SqliteConnection, IReadOnlyList<AppliedResource>>? record, CancellationToken ct)
     {
         var applied = await database.WriteAsync(
             (connection, transaction) =>
@@ -146,6 +153,7 @@ internal sealed partial class ResourceStore
                     throw new InvalidResourceException(errors);
                 }
 
+                record?.Invoke(connection, items);
                 if (dryRun)
                 {
                     transaction.Rollback();

@@ -4,6 +4,8 @@ using System.Text;
 using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
+using EdgeVirt.Hub.Storage;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EdgeVirt.Hub.Tests.Api;
 
@@ -128,6 +130,42 @@ internal sealed class ApiTests
         var audit = await admin.GetFromJsonAsync("/api/v1/audit", ContractsJson.Default.AuditList);
         Assert.That(audit!.Items.Any(entry => entry is { Actor: "admin", Outcome: "ok" } && entry.Reason == "Workload/audited created"), Is.True);
         Assert.That(audit.Items.Any(entry => entry is { Actor: "admin", Outcome: "refused", Action: "POST /api/v1/apply" }), Is.True);
+    }
+
+    [Test]
+    public async Task Makes_no_change_that_the_audit_log_cannot_take()
+    {
+        await Apply(Manifests.WorkloadText("stays"));
+        await Apply("{apiVersion: edgevirt.io/v1, kind: BoardClaim, metadata: {name: unsigned}, spec: {maxUses: 1}}");
+        await hub.Services.GetRequiredService<HubDatabase>().WriteAsync(
+            (connection, _) => connection.Execute(
+                "CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.outcome = 'ok' BEGIN SELECT RAISE(ABORT, 'the audit log is full'); END"),
+            CancellationToken.None);
+        try
+        {
+            using var applied = await Post("/api/v1/apply", Manifests.WorkloadText("unaudited"));
+            await ErrorOf(applied, HttpStatusCode.InternalServerError);
+            using var put = await admin.PutAsync("/api/v1/workloads/stays", Text(Manifests.WorkloadText("stays", image: "registry.local/web:2")));
+            await ErrorOf(put, HttpStatusCode.InternalServerError);
+            using var deleted = await admin.DeleteAsync("/api/v1/workloads/stays");
+            await ErrorOf(deleted, HttpStatusCode.InternalServerError);
+            using var token = await Post("/api/v1/tokens", """{"name": "unaudited"}""");
+            await ErrorOf(token, HttpStatusCode.InternalServerError);
+            using var claim = await Post("/api/v1/boardclaims/unsigned/token", "");
+            await ErrorOf(claim, HttpStatusCode.InternalServerError);
+        }
+        finally
+        {
+            await hub.Services.GetRequiredService<HubDatabase>().WriteAsync((connection, _) => connection.Execute("DROP TRIGGER full"), CancellationToken.None);
+        }
+
+        using var unaudited = await admin.GetAsync("/api/v1/workloads/unaudited");
+        await ErrorOf(unaudited, HttpStatusCode.NotFound);
+        var stays = await admin.GetFromJsonAsync("/api/v1/workloads/stays", ContractsJson.Default.Resource);
+        Assert.That(stays!.Metadata.Generation, Is.EqualTo(1));
+        Assert.That(await admin.GetStringAsync("/api/v1/tokens"), Does.Not.Contain("unaudited"));
+        var audit = await admin.GetFromJsonAsync("/api/v1/audit", ContractsJson.Default.AuditList);
+        Assert.That(audit!.Items.Count(entry => entry is { Outcome: "refused", Reason: "failed; see the hub's log" }), Is.GreaterThanOrEqualTo(5));
     }
 
     [Test]

@@ -28,7 +28,7 @@ internal sealed class ServerIdentity(CertificateAuthority authority, string dire
             // A certificate that was replaced is not disposed here: handshakes may still be using it.
             if (current is null || !HasTimeToGo(current))
             {
-                current = TryLoad() ?? Make();
+                current = Decoded(TryLoad() ?? Make());
             }
 
             return current;
@@ -80,6 +80,17 @@ internal sealed class ServerIdentity(CertificateAuthority authority, string dire
         Pem.WriteKey(keyFile, key);
         Pem.WriteCertificate(certificateFile, certificate);
         return Pem.Load(certificateFile, keyFile);
+    }
+
+    // .NET decodes an extension when it is first read, and two handshakes that do so at once can find it without usages.
+    private static X509Certificate2 Decoded(X509Certificate2 certificate)
+    {
+        foreach (var extension in certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>())
+        {
+            _ = extension.EnhancedKeyUsages;
+        }
+
+        return certificate;
     }
 
     private bool HasTimeToGo(X509Certificate2 certificate) => time.GetUtcNow() + RenewBefore < certificate.NotAfter;

@@ -30,6 +30,27 @@ internal sealed class CertificateAuthorityTests
     }
 
     [Test]
+    public async Task The_first_handshakes_at_once_all_find_a_server_certificate()
+    {
+        for (var start = 0; start < 200; start++)
+        {
+            using var authority = CertificateAuthority.Open(directory, [], time);
+            var certificate = authority.ServerCertificate;
+            using var together = new Barrier(4);
+            var usages = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    together.SignalAndWait();
+                    return certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Sum(extension => extension.EnhancedKeyUsages.Count);
+                },
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default)));
+            Assert.That(usages, Is.All.EqualTo(1), $"start {start}");
+        }
+    }
+
+    [Test]
     public void Keeps_keys_to_itself()
     {
         using var authority = CertificateAuthority.Open(directory, [], time);

@@ -1,0 +1,33 @@
+namespace EdgeVirt.Contracts.Resources;
+
+/// <summary>The subset of Kubernetes' PodSpec that nodes carry out.</summary>
+public sealed record PodSpec
+{
+    /// <summary>At least one.</summary>
+    public required IReadOnlyList<ContainerSpec> Containers { get; init; }
+
+    /// <summary>What containers can mount.</summary>
+    public IReadOnlyList<VolumeSpec>? Volumes { get; init; }
+
+    /// <summary>When a container that ended is started again.</summary>
+    public RestartPolicy RestartPolicy { get; init; } = RestartPolicy.Always;
+
+    /// <summary>Use the node's own network instead of one of the workload's own.</summary>
+    public bool HostNetwork { get; init; }
+
+    /// <summary>Seconds between SIGTERM and SIGKILL; absent: 30.</summary>
+    public int? TerminationGracePeriodSeconds { get; init; }
+}
+
+/// <summary>When a container that ended is started again.</summary>
+public enum RestartPolicy
+{
+    /// <summary>Whatever the exit code.</summary>
+    Always,
+
+    /// <summary>On a non-zero exit code or a signal.</summary>
+    OnFailure,
+
+    /// <summary>Not at all.</summary>
+    Never,
+}

@@ -37,7 +37,12 @@ internal static class Program
 
         try
         {
-            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+            var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+            {
+                ContentRootPath = AppContext.BaseDirectory,
+                // Options are read once, at the start; nothing need be watched.
+                Args = ["--hostBuilder:reloadConfigOnChange=false"],
+            });
             var options = HubOptionsReader.Read(args, Environment.GetEnvironmentVariable, name => builder.Configuration[name]);
             await using var hub = Build(builder, options);
             await hub.RunAsync();

@@ -14,7 +14,20 @@ internal sealed record LogEntry(
     DateTimeOffset? Time, string? Stream, string? Text, bool? Partial, string? Code = null, string? Message = null, string? Hint = null);
 
 /// <summary>What to read, from the query.</summary>
-internal sealed record LogQuery(string? Node, string? Container, bool? Follow, long? Tail, DateTimeOffset? Since, bool? Previous);
+internal sealed record LogQuery
+{
+    public string? Node { get; init; }
+
+    public string? Container { get; init; }
+
+    public bool? Follow { get; init; }
+
+    public long? Tail { get; init; }
+
+    public DateTimeOffset? Since { get; init; }
+
+    public bool? Previous { get; init; }
+}
 
 /// <summary>Logs of containers, straight from the node.</summary>
 internal static class LogEndpoints

@@ -40,6 +40,7 @@ internal sealed class TelemetryHost : IAsyncDisposable
     {
         var host = new TelemetryHost(directory, time ?? TimeProvider.System);
         await host.store.StartAsync(CancellationToken.None);
+        await host.store.StartedAsync(CancellationToken.None);
         return host;
     }
 

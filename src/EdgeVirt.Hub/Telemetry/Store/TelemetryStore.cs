@@ -9,7 +9,7 @@ namespace EdgeVirt.Hub.Telemetry;
 /// streams is in the same transaction, so each record is stored once, however often it is sent. Other work that writes takes its
 /// turn in the same queue.
 /// </summary>
-internal sealed partial class TelemetryStore : BackgroundService
+internal sealed partial class TelemetryStore : BackgroundService, IHostedLifecycleService
 {
     private const int MostBatches = 256;
     private const int MostRecords = 20_000;
@@ -18,6 +18,7 @@ internal sealed partial class TelemetryStore : BackgroundService
     private readonly TelemetryDatabase database;
     private readonly TimeProvider time;
     private readonly ILogger<TelemetryStore> logger;
+    private readonly TaskCompletionSource hubStarted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly Channel<PendingWrite> queue =
@@ -64,13 +65,29 @@ internal sealed partial class TelemetryStore : BackgroundService
         return await Task.Run(() => Read(read, ct), ct);
     }
 
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        hubStarted.TrySetResult();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Opening may take a while and must not hold up the hub's start.
-        await Task.Yield();
         TelemetryWriter? writer = null;
         try
         {
+            // Loading DuckDB and opening its file costs more than anything else at a start, and nobody asks for it before the API answers.
+            await hubStarted.Task.WaitAsync(stoppingToken);
             writer = await OpenAsync(stoppingToken);
             while (await queue.Reader.WaitToReadAsync(stoppingToken))
             {

@@ -97,6 +97,30 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
         }
     }
 
+    /// <summary>
+    /// Moves a process into a group, which is made if need be. Only where there is one hierarchy; elsewhere it stays where
+    /// it began.
+    /// </summary>
+    /// <returns>False: it stays, or it is gone.</returns>
+    public bool Place(int pid, string path)
+    {
+        if (Layout != CgroupLayout.Unified)
+        {
+            return false;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(At("", path, "cgroup.procs"))!);
+            File.WriteAllText(At("", path, "cgroup.procs"), pid.ToString(CultureInfo.InvariantCulture));
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Removes an empty group in every hierarchy; one that is not there or not empty is left.</summary>
     public void Remove(string path)
     {

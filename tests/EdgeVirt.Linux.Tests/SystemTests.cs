@@ -164,6 +164,40 @@ internal sealed class SystemTests
         Assert.That(cgroups.HasController("memory"), Is.False);
     }
 
+    [Test]
+    [Category("root")]
+    public void A_process_is_placed_in_a_version_2_group_which_goes_when_it_is_empty()
+    {
+        var root = new[] { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" }.First(path => File.Exists(Path.Combine(path, "cgroup.procs")) && File.Exists(Path.Combine(path, "cgroup.controllers")));
+        var cgroups = new Cgroups(root);
+        var group = $"/{directory.Name}/monitors";
+        using var process = System.Diagnostics.Process.Start("sleep", "60");
+        try
+        {
+            Assert.That(cgroups.Place(process.Id, group), Is.True);
+            Assert.That(Processes.IsInCgroup(process.Id, group), Is.True);
+            Assert.That(cgroups.Processes(group), Is.EqualTo([process.Id]));
+            cgroups.Remove(group);
+            Assert.That(Directory.Exists(root + group), Is.True, "it is in use");
+        }
+        finally
+        {
+            process.Kill();
+            process.WaitForExit();
+            cgroups.Remove(group);
+            cgroups.Remove(Path.GetDirectoryName(group)!);
+        }
+
+        Assert.That(Directory.Exists($"{root}/{directory.Name}"), Is.False);
+        Assert.That(cgroups.Place(process.Id, group), Is.False, "it is gone");
+        cgroups.Remove(group);
+        cgroups.Remove(Path.GetDirectoryName(group)!);
+    }
+
+    [Test]
+    public void Where_there_are_version_1_groups_a_process_stays_where_it_is() =>
+        Assert.That(new Cgroups(directory.FullName).Place(Environment.ProcessId, "/edgevirt/monitors"), Is.False);
+
     private void Write(string path, string text)
     {
         var full = Path.Combine(directory.FullName, path);

@@ -46,6 +46,12 @@ internal sealed class NodeDirectories(NodeOptions options)
     public string CgroupParent { get; } =
         "/edgevirt/" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(options.DataDir))).AsSpan(0, 4));
 
+    /// <summary>
+    /// Control group of the containers' monitors, beside the containers': they are neither the agent's for its accounts nor
+    /// its service manager's to end. No container's id is without a dash.
+    /// </summary>
+    public string CgroupOfMonitors => $"{CgroupParent}/monitors";
+
     public string Container(string id) => Path.Combine(Containers, id);
 
     public string Root(string id) => Path.Combine(Containers, id, "rootfs");

@@ -53,7 +53,7 @@ internal sealed partial class OciRuntime
         var isWaiting = File.Exists(Path.Combine(directories.RuntimeState, container.Id, "exec.fifo"));
         if (!isWaiting && RunningPid(container.Id) is { } pid && Processes.Identify(pid) is { } init)
         {
-            runs[container.Id] = new Run(init, conmon);
+            Follow(container.Id, init, conmon);
             LogAdopted(container.Id, pid);
             return;
         }

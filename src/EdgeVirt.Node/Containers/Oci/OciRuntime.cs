@@ -21,6 +21,7 @@ internal sealed partial class OciRuntime(
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private static readonly TimeSpan ToolTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan KillTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan MonitorTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, Run> runs = new();
@@ -185,9 +186,10 @@ internal sealed partial class OciRuntime(
             await ProcessRunner.RunAsync(Binary.Runtime, ["--root", directories.RuntimeState, "delete", "--force", id], ToolTimeout, ct: ct, check: false);
         }
 
-        if (conmon is not null)
+        if (conmon is not null && Processes.Signal(conmon, Signals.Kill))
         {
-            Processes.Signal(conmon, Signals.Kill);
+            // Its control group can go only after it.
+            await GoneWithinAsync(conmon, MonitorTimeout);
         }
 
         while (Mounts.Unmount(directories.Root(id), detach: true))
@@ -225,6 +227,7 @@ internal sealed partial class OciRuntime(
     {
         if (runs.IsEmpty && starts.CurrentCount == StartsAtOnce)
         {
+            cgroups.Remove(directories.CgroupOfMonitors);
             cgroups.Remove(directories.CgroupParent);
             cgroups.Remove(Path.GetDirectoryName(directories.CgroupParent)!);
         }
@@ -287,8 +290,19 @@ internal sealed partial class OciRuntime(
         if (Processes.Identify(pid) is { } init)
         {
             var parent = Processes.ParentOf(pid);
-            runs[id] = new Run(init, parent is not null && Conmon.BundleOf(Processes.ArgumentsOf(parent.Pid)) is not null ? parent : null);
+            var conmon = parent is not null && Conmon.BundleOf(Processes.ArgumentsOf(parent.Pid)) is not null ? parent : null;
+            Follow(id, init, conmon);
         }
+    }
+
+    private void Follow(string id, ProcessIdentity init, ProcessIdentity? conmon)
+    {
+        if (conmon is not null)
+        {
+            cgroups.Place(conmon.Pid, directories.CgroupOfMonitors);
+        }
+
+        runs[id] = new Run(init, conmon);
     }
 
     private async Task<bool> EndsWithinAsync(ContainerRecord container, TimeSpan limit, CancellationToken ct)
@@ -307,6 +321,15 @@ internal sealed partial class OciRuntime(
         }
 
         return true;
+    }
+
+    private async Task GoneWithinAsync(ProcessIdentity process, TimeSpan limit)
+    {
+        var began = time.GetTimestamp();
+        while (Processes.IsAlive(process) && time.GetElapsedTime(began) < limit)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(2), time);
+        }
     }
 
     private string[] Below(string id, params string[] names) => [.. names.Select(name => Path.Combine(directories.Container(id), name))];

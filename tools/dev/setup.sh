@@ -18,6 +18,12 @@ jq|up test bench|reads what the hub answers
 attr|test|compares the extended attributes of unpacked images
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests
+attr|test|reads extended attributes of unpacked images
+busybox-static|test|is what containers of tests run
+python3|test|hashes the password of a registry
+mmdebstrap|test debian|makes the plain Debian that tests boot
+qemu-system-x86|test|emulates the machine that it boots on
+e2fsprogs|test debian|makes its disks
 lld|test|links for arm64
 llvm|test|strips arm64 programs
 gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
@@ -50,7 +56,7 @@ setup_for() {
   done <<<"$packages"
   if [ ${#missing[@]} -gt 0 ]; then
     [ "$(id -u)" -eq 0 ] || fail "installing them needs root. Run: sudo apt-get install --no-install-recommends ${missing[*]}"
-    step setup "Installing ${#missing[@]} package(s)" install_packages "${missing[@]}"
+    step setup "Installing ${#missing[@]} package(s)" install_packages "${missing[@]}" || return
   fi
   need_dotnet
 }
@@ -66,10 +72,12 @@ install_packages() {
     # shellcheck disable=SC2064 # The path is known now.
     trap "rm -f $policy" EXIT
   fi
-  apt-get -q -y install --no-install-recommends "$@" || {
+  # A server that has just booted installs updates by itself and holds the lock meanwhile.
+  local install=(apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends)
+  "${install[@]}" "$@" || {
     # Old or empty package lists are the usual reason.
     apt-get -q update
-    apt-get -q -y install --no-install-recommends "$@"
+    "${install[@]}" "$@"
   } || return 1
   if $made; then rm -f "$policy"; trap - EXIT; fi
   if [ -d /run/systemd/system ]; then

@@ -6,7 +6,7 @@ using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Testing;
 
-/// <summary>A hub, a registry with the sample images and some enrolled nodes, all of them the published programs, on a network of the test's own.</summary>
+/// <summary>A hub, a registry with the sample images and some enrolled nodes (or none), all of them the published programs, on a network of the test's own.</summary>
 public sealed class Fleet : IAsyncDisposable
 {
     public const string RegistryName = "registry.edgevirt.test";
@@ -27,6 +27,8 @@ public sealed class Fleet : IAsyncDisposable
 
     public Registry Registry => registry!;
 
+    public TestNetwork Network => network!;
+
     public RealNode Node => nodes[0];
 
     public IReadOnlyList<RealNode> Nodes => nodes;
@@ -41,7 +43,7 @@ public sealed class Fleet : IAsyncDisposable
             fleet.registry.Push(SampleImages.Web, "sample/web:1");
             fleet.registry.Push(SampleImages.Busybox, "sample/busybox:1");
             fleet.hub = await RealHub.StartAsync(fleet.network.HostAddress);
-            var token = await fleet.Hub.Api.CreateClaimAsync("fleet", nodes);
+            var token = nodes > 0 ? await fleet.Hub.Api.CreateClaimAsync("fleet", nodes) : "";
             for (var i = 0; i < nodes; i++)
             {
                 fleet.Add($"node-{i + 1}", token, configure);
@@ -97,12 +99,15 @@ public sealed class Fleet : IAsyncDisposable
     }
 
     /// <summary>Fetches the sample's page from a node's published port, asking until it answers.</summary>
-    public static async Task<string> FetchAsync(RealNode node, TimeSpan? timeout = null)
+    public static Task<string> FetchAsync(RealNode node, TimeSpan? timeout = null) => FetchAsync(node.Place.Address, timeout);
+
+    /// <summary>Fetches the sample's page from its published port at an address, asking until it answers.</summary>
+    public static async Task<string> FetchAsync(IPAddress address, TimeSpan? timeout = null)
     {
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(2) };
         return await HubApi.WaitForAsync(
-            $"an answer on port {SampleManifests.WebPort} of {node.Name}",
-            () => client.GetStringAsync(new Uri($"http://{node.Place.Address}:{SampleManifests.WebPort}/")),
+            $"an answer on port {SampleManifests.WebPort} of {address}",
+            () => client.GetStringAsync(new Uri($"http://{address}:{SampleManifests.WebPort}/")),
             page => page.Contains("EdgeVirt", StringComparison.Ordinal),
             page => page,
             timeout ?? TimeSpan.FromSeconds(20));

@@ -57,6 +57,18 @@ public sealed class TestNetwork : IDisposable
     /// <summary>In the order of their addresses.</summary>
     public IReadOnlyList<TestNamespace> Namespaces { get; } = [];
 
+    /// <summary>Adds a place for a machine that is no namespace: a tap link on the bridge and an address that nobody has yet.</summary>
+    /// <param name="number">1 to 99; another than those of the namespaces.</param>
+    /// <returns>The link's name and the machine's address, a /24.</returns>
+    public (string Link, IPAddress Address) AddTap(int number)
+    {
+        var link = string.Create(CultureInfo.InvariantCulture, $"{Name}h{number}");
+        Command.Run("ip", "tuntap", "add", "dev", link, "mode", "tap");
+        Command.Run("ip", "link", "set", link, "master", Bridge, "up");
+        var host = HostAddress.GetAddressBytes();
+        return (link, new IPAddress([host[0], host[1], host[2], (byte)(number + 10)]));
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -7,6 +7,8 @@ state=$artifacts/dev/state
 
 # Builds leave no server process behind.
 export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
+# A fresh Debian has no libicu, without which the SDK ends at once; nothing here needs cultures.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 
 say() { printf '%s\n' "$*"; }

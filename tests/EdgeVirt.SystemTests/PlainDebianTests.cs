@@ -190,7 +190,7 @@ public sealed class PlainDebianTests
         await fleet.Hub.Api.DeleteAsync(ResourceKind.Workload, "limited");
 
         await machine.WaitForAsync(
-            "ls -d /sys/fs/cgroup/edgevirt /run/edgevirt/netns/* /var/lib/edgevirt/containers/* 2>/dev/null; pgrep -l 'conmon|nginx|crun'; grep -c overlay /proc/mounts",
+            "ls -d /sys/fs/cgroup/edgevirt /run/edgevirt/netns/* /var/lib/edgevirt/containers/* 2>/dev/null; ps -e -o comm= | grep -E '^(conmon|nginx|crun)$'; grep -c overlay /proc/mounts",
             left => left == "0",
             Patience);
         await RunSamplesAsync();

@@ -18,12 +18,6 @@ jq|up test bench|reads what the hub answers
 attr|test|compares the extended attributes of unpacked images
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests
-attr|test|reads extended attributes of unpacked images
-busybox-static|test|is what containers of tests run
-python3|test|hashes the password of a registry
-mmdebstrap|test debian|makes the plain Debian that tests boot
-qemu-system-x86|test|emulates the machine that it boots on
-e2fsprogs|test debian|makes its disks
 lld|test|links for arm64
 llvm|test|strips arm64 programs
 gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
@@ -33,6 +27,10 @@ busybox-static|test bench|is what the containers of tests and benchmarks run
 podman|bench|is compared with
 docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on
+python3|test|hashes the password of a registry
+mmdebstrap|test debian|makes the plain Debian that tests boot
+qemu-system-x86|test|emulates the machine that it boots on
+e2fsprogs|test debian|makes its disks
 '
 
 installed() {
@@ -43,12 +41,23 @@ installed() {
   [ "$1" = qemu-user-static ] && command -v qemu-aarch64-static qemu-aarch64 >/dev/null 2>&1
 }
 
-# setup_for VERB: installs what the verb needs and is not there.
+# is_for WANTED VERB...: whether one of the verbs is wanted.
+is_for() {
+  local wanted=" $1 " verb
+  shift
+  for verb; do
+    if [[ $wanted == *" $verb "* ]]; then return 0; fi
+  done
+  return 1
+}
+
+# setup_for VERB...: installs what the verbs need and is not there.
 setup_for() {
-  local verb=$1 name verbs reason missing=()
+  local name verbs reason missing=()
   command -v apt-get >/dev/null || fail "this needs Debian 12 or 13 (or a relative with apt-get)"
   while IFS='|' read -r name verbs reason; do
-    if [ -n "$name" ] && [[ " $verbs " == *" $verb "* ]] && ! installed "$name"; then
+    # shellcheck disable=SC2086 # A list of verbs.
+    if [ -n "$name" ] && is_for "$*" $verbs && ! installed "$name"; then
       [ ${#missing[@]} -gt 0 ] || say "Missing from Debian's packages:"
       printf '  %-24s %s\n' "$name" "$reason"
       missing+=("$name")

@@ -57,7 +57,7 @@ cmd_up() {
   fi
 
   say "Preparing"
-  setup_for up
+  setup_for build up
   for part in agent cli hub; do publish_part "$part" "$(native_architecture)"; done
   cmd_image sample
   if something_left; then

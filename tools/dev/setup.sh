@@ -27,7 +27,6 @@ busybox-static|test bench|is what the containers of tests and benchmarks run
 podman|bench|is compared with
 docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on
-python3|test|hashes the password of a registry
 mmdebstrap|test debian|makes the plain Debian that tests boot
 qemu-system-x86|test|emulates the machine that it boots on
 e2fsprogs|test debian|makes its disks

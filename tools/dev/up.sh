@@ -25,6 +25,9 @@ as_user() {
   if [ "$user" -eq 0 ]; then "$@"; else setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs -- "$@"; fi
 }
 
+# After sudo ./dev up the login at the hub is root's.
+may_log_in() { [ -r "$state/config/edgevirt/config.json" ]; }
+
 edgevirt() { XDG_CONFIG_HOME=$state/config "$cli" "$@"; }
 
 # One up or down at a time; the lock is on this script, so there is no lock file to leave behind.
@@ -196,7 +199,7 @@ fetch_pages() {
 }
 
 summary() {
-  local n
+  local n sudo=${SUDO_USER:+sudo }
   say ""
   edgevirt get nodes
   say ""
@@ -208,10 +211,10 @@ summary() {
   say ""
   say "Try next:"
   say "  curl http://$network.11:8080/"
-  say "  ./dev cli describe workload web"
-  say "  ./dev cli logs web -f"
-  say "  ./dev cli telemetry query --node node-1"
-  say "  ./dev down"
+  say "  ${sudo}./dev cli describe workload web"
+  say "  ${sudo}./dev cli logs web -f"
+  say "  ${sudo}./dev cli telemetry query --node node-1"
+  say "  ${sudo}./dev down"
 }
 
 follow() {
@@ -261,10 +264,16 @@ cmd_status() {
     name=${file##*/}
     if running "$name"; then printf '  %-12s process %s\n' "$name" "$(cut -d' ' -f1 "$file")"; else printf '  %-12s ended\n' "$name"; fi
   done
-  if running hub; then summary "$(cat "$state/nodes.count" 2>/dev/null || echo 0)"; fi
+  running hub || return 0
+  if ! may_log_in; then
+    say "Nodes and workloads: sudo ./dev status"
+    return
+  fi
+  summary "$(cat "$state/nodes.count" 2>/dev/null || echo 0)"
 }
 
 cmd_cli() {
   [ -f "$state/settings" ] || fail "nothing is up: ./dev up first"
+  may_log_in || fail "the login at this hub is root's, as up was. Run: sudo ./dev cli $*"
   edgevirt "$@"
 }

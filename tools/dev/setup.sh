@@ -15,7 +15,7 @@ umoci|up test bench|makes OCI images
 skopeo|up test bench|copies images into the registry
 curl|up test bench|asks the hub and the sample page whether they answer
 jq|up test bench|reads what the hub answers
-attr|test|compares the extended attributes of unpacked images
+attr|fast test|compares the extended attributes of unpacked images
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests
 lld|test|links for arm64
@@ -23,7 +23,7 @@ llvm|test|strips arm64 programs
 gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
 libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
-busybox-static|test bench|is what the containers of tests and benchmarks run
+busybox-static|fast test bench|is what the containers of tests and benchmarks run
 podman|bench|is compared with
 docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on

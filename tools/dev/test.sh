@@ -20,7 +20,7 @@ cmd_test() {
   rm -rf "$results"
   mkdir -p "$results"
   if $fast; then
-    setup_for up
+    setup_for up fast
   else
     setup_for test
     for name in agent cli hub; do publish_part "$name" "$(native_architecture)"; done

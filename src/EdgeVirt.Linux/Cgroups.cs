@@ -121,6 +121,37 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
         }
     }
 
+    /// <summary>
+    /// Keeps memory for a group: the kernel does not take it away for others (version 2, <c>memory.min</c>), or takes it last
+    /// (version 1, <c>memory.soft_limit_in_bytes</c>).
+    /// </summary>
+    /// <returns>False: there is no such group, or no such controller.</returns>
+    public bool KeepMemory(string path, long bytes) => Layout == CgroupLayout.Unified
+        ? TryWrite(At("", path, "memory.min"), bytes)
+        : TryWrite(At("memory", path, "memory.soft_limit_in_bytes"), bytes);
+
+    /// <summary>
+    /// Keeps for a group what is kept for the groups in it together: in version 2 a group's memory is safe only as far as
+    /// its parent's is. Nothing to do in version 1.
+    /// </summary>
+    public void KeepMemoryOfChildren(string path)
+    {
+        var directory = Path.GetDirectoryName(At("", path, "memory.min"))!;
+        if (Layout == CgroupLayout.Unified && Directory.Exists(directory))
+        {
+            TryWrite(Path.Combine(directory, "memory.min"), Directory.EnumerateDirectories(directory).Sum(child => Number(Path.Combine(child, "memory.min")) ?? 0));
+        }
+    }
+
+    /// <summary>Lets a group have no swap, so that its memory limit is all that it gets. Version 2 alone.</summary>
+    /// <returns>False: there is no such group, or swap is not accounted for.</returns>
+    public bool ForbidSwap(string path) => Layout == CgroupLayout.Unified && TryWrite(At("", path, "memory.swap.max"), 0);
+
+    /// <summary>Limits the memory of a group and all groups in it, bytes.</summary>
+    /// <returns>False: there is no such group, or no such controller.</returns>
+    public bool LimitMemory(string path, long bytes) =>
+        TryWrite(Layout == CgroupLayout.Unified ? At("", path, "memory.max") : At("memory", path, "memory.limit_in_bytes"), bytes);
+
     /// <summary>Removes an empty group in every hierarchy; one that is not there or not empty is left.</summary>
     public void Remove(string path)
     {
@@ -140,6 +171,24 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
     }
 
     private string At(string controller, string path, string file) => Path.Combine(root, controller, path.TrimStart('/'), file);
+
+    private static bool TryWrite(string file, long value)
+    {
+        try
+        {
+            if (!File.Exists(file))
+            {
+                return false;
+            }
+
+            File.WriteAllText(file, value.ToString(CultureInfo.InvariantCulture));
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private static long? Number(string file) =>
         File.Exists(file) && long.TryParse(File.ReadAllText(file), CultureInfo.InvariantCulture, out var value) ? value : null;

@@ -24,6 +24,34 @@ public static class Processes
         }
     }
 
+    /// <summary>Number of CAP_SYS_RESOURCE (capabilities(7)).</summary>
+    public const int CapSysResource = 24;
+
+    /// <summary>Whether this process has a capability in its effective set.</summary>
+    public static bool HasCapability(int capability)
+    {
+        const string Key = "CapEff:";
+        var line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(Key, StringComparison.Ordinal));
+        return (ulong.Parse(line.AsSpan(Key.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) >> capability & 1) == 1;
+    }
+
+    /// <summary>What the kernel adds to this process's badness when memory runs out, -1000 to 1000.</summary>
+    public static int OwnOomScoreAdjustment => int.Parse(File.ReadAllText("/proc/self/oom_score_adj"), CultureInfo.InvariantCulture);
+
+    /// <summary>Sets it for another process, and those that it starts from then on. False: it is gone, or lower than this process may.</summary>
+    public static bool SetOomScoreAdjustment(int pid, int adjustment)
+    {
+        try
+        {
+            File.WriteAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/oom_score_adj", adjustment.ToString(CultureInfo.InvariantCulture));
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Whether that very process still runs.</summary>
     public static bool IsAlive(ProcessIdentity process) => Identify(process.Pid) == process;
 

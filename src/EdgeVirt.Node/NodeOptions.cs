@@ -42,6 +42,9 @@ internal sealed record NodeOptions
     /// <summary>Most that telemetry may send per second, bytes, for thin links; 0: as much as the link takes.</summary>
     public long TelemetryMaxBytesPerSecond { get; init; }
 
+    /// <summary>Memory that workloads together leave to the agent and the system, bytes, as the kubelet's systemReserved.</summary>
+    public long SystemReservedBytes { get; init; } = 128L << 20;
+
     /// <summary>Below <see cref="DataDir"/>.</summary>
     public string IdentityDirectory => Path.Combine(DataDir, "identity");
 
@@ -89,6 +92,7 @@ internal static class NodeOptionsValidation
         Check(options.HeartbeatSeconds is >= 1 and <= 3600, "heartbeatSeconds must be between 1 and 3600");
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
+        Check(options.SystemReservedBytes is >= 0 and < (1L << 50), "systemReservedBytes must be between 0 and 1 PiB");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         foreach (var (host, registry) in options.Registries)
         {

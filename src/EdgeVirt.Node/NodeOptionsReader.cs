@@ -23,6 +23,7 @@ internal static class NodeOptionsReader
         new("heartbeat-seconds", (o, v) => o with { HeartbeatSeconds = (int)Number("heartbeat-seconds", v, int.MaxValue) }),
         new("telemetry-interval-seconds", (o, v) => o with { TelemetryIntervalSeconds = (int)Number("telemetry-interval-seconds", v, int.MaxValue) }),
         new("outbox-max-bytes", (o, v) => o with { OutboxMaxBytes = Number("outbox-max-bytes", v, long.MaxValue) }),
+        new("system-reserved-bytes", (o, v) => o with { SystemReservedBytes = Number("system-reserved-bytes", v, long.MaxValue) }),
         new("telemetry-max-bytes-per-second", (o, v) => o with { TelemetryMaxBytesPerSecond = Number("telemetry-max-bytes-per-second", v, long.MaxValue) }),
     ];
 
@@ -120,6 +121,10 @@ internal sealed record NodeOptionsFile
 
     public long? OutboxMaxBytes { get; init; }
 
+    public long? SystemReservedBytes { get; init; }
+
+    public long? TelemetryMaxBytesPerSecond { get; init; }
+
     public NodeOptions Over(NodeOptions options) => options with
     {
         DataDir = DataDir ?? options.DataDir,
@@ -132,6 +137,8 @@ internal sealed record NodeOptionsFile
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
+        SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
+        TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
     };
 }
 

@@ -160,7 +160,7 @@ internal static class ContainerStartBench
             var directories = new NodeDirectories(options);
             var records = new RecordStore(directories, NullLogger<RecordStore>.Instance);
             var network = new NodeNetwork(options, hostNamespace);
-            var runtime = new OciRuntime(directories, records, network, new Cgroups(), TimeProvider.System, NullLogger<OciRuntime>.Instance);
+            var runtime = new OciRuntime(directories, records, network, new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance);
             records.Load();
             await runtime.RecoverAsync(CancellationToken.None);
             return new Ours(options, records, runtime, network, new StoredImage("sha256:bench", new ImageConfig { Cmd = ["/bin/true"] }, [root]));

@@ -42,6 +42,12 @@ public sealed class NodeOptionsTests
             Throws.TypeOf<NodeOptionsException>().With.Message.Contains(message));
 
     [Test]
+    public void Whatever_can_be_set_can_be_set_in_the_file() =>
+        Assert.That(
+            typeof(NodeOptions).GetProperties().Where(property => property.CanWrite).Select(property => property.Name),
+            Is.EquivalentTo(typeof(NodeOptionsFile).GetProperties().Where(property => property.CanWrite).Select(property => property.Name)));
+
+    [Test]
     public void Names_an_unknown_key_of_the_file()
     {
         var file = Path.GetTempFileName();

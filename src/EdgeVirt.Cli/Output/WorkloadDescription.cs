@@ -11,6 +11,7 @@ internal static class WorkloadDescription
         to.Field("Placement", (placement?.Replicas is { } replicas ? $"{replicas} nodes" : "every node") +
             (placement?.NodeSelector is { Count: > 0 } selector ? $" with {string.Join(", ", selector.Select(one => $"{one.Key}={one.Value}"))}" : ""));
         to.Field("Restart", spec.Template.RestartPolicy.ToString());
+        to.Field("QoS class", QosClasses.Of(spec.Template).ToString());
         to.Field("Network", spec.Template.HostNetwork ? "the node's own" : null);
         to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
         foreach (var container in spec.Template.Containers)
@@ -43,6 +44,12 @@ internal static class WorkloadDescription
         to.Field("Ports", container.Ports is null ? null : string.Join(", ", container.Ports.Select(PortText)), 2);
         to.Field("Environment", container.Env is null ? null : string.Join(", ", container.Env.Select(VariableText)), 2);
         to.Field("Mounts", container.VolumeMounts is null ? null : string.Join(", ", container.VolumeMounts.Select(one => $"{one.Name} on {one.MountPath}")), 2);
+        if (container.Resources?.Requests is { } requests)
+        {
+            string?[] asked = [requests.Cpu is { } cpu ? $"{cpu} CPU" : null, requests.Memory is { } memory ? $"{memory} memory" : null];
+            to.Field("Requests", string.Join(", ", asked.Where(part => part is not null)), 2);
+        }
+
         if (container.Resources?.Limits is { } limits)
         {
             string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null];

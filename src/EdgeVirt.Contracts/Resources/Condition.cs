@@ -39,7 +39,7 @@ public static class ConditionTypes
     /// <summary>Workload, Node: does what it is there for. Reasons: <see cref="ReadyReasons"/>.</summary>
     public const string Ready = "Ready";
 
-    /// <summary>Workload: every limit in the spec bites. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
+    /// <summary>Workload: limits, requests and class do what the spec says. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
     public const string LimitsEnforced = "LimitsEnforced";
 
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
@@ -83,6 +83,7 @@ public static class LimitsEnforcedReasons
 #pragma warning disable CS1591
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
+    public const string CapabilityMissing = "CapabilityMissing";
 #pragma warning restore CS1591
 }
 

@@ -18,24 +18,7 @@ internal static partial class WorkloadValidation
             v.Add($"{path}.workingDir", "must be an absolute path without '..'");
         }
 
-        if (container.Resources?.Limits is { } limits)
-        {
-            if (limits.Cpu is { Value: < 0.01m })
-            {
-                v.Add($"{path}.resources.limits.cpu", "must be at least 10m");
-            }
-
-            if (limits.Memory is { Value: < 4 << 20 })
-            {
-                v.Add($"{path}.resources.limits.memory", "must be at least 4Mi");
-            }
-
-            if (limits.Pids is < 1)
-            {
-                v.Add($"{path}.resources.limits.pids", "must be at least 1");
-            }
-        }
-
+        ValidateResources(container.Resources, $"{path}.resources", v);
         ValidateEnvironment(container.Env ?? [], $"{path}.env", v);
         var mounts = container.VolumeMounts ?? [];
         var paths = new HashSet<string>();

@@ -18,6 +18,7 @@ internal static class ContainersServices
         .AddSingleton<NodeDirectories>()
         .AddSingleton<RecordStore>()
         .AddSingleton(_ => new Cgroups())
+        .AddSingleton<QualityOfService>()
         .AddSingleton<IContainerRuntime, OciRuntime>()
         .AddSingleton<ContainerRuntimeName>(provider => () => provider.GetRequiredService<IContainerRuntime>().Version)
         .AddSingleton<IContainerImages>(provider => provider.GetRequiredService<ImageStore>())

@@ -32,7 +32,8 @@ internal interface IContainerRuntime
     /// <summary>Name and version, e.g. <c>runc 1.1.5</c>.</summary>
     string Version { get; }
 
-    /// <summary>Controllers (<c>cpu</c>, <c>memory</c>, <c>pids</c>) whose limits cannot be enforced here.</summary>
+    /// <summary>Controllers (<c>cpu</c>, <c>memory</c>, <c>pids</c>) whose limits cannot be enforced here; <c>oom</c>: the order in which
+    /// processes are ended for want of memory cannot.</summary>
     IReadOnlyList<string> MissingControllers { get; }
 
     /// <summary>Raised with a container's id when it ended, on any thread.</summary>

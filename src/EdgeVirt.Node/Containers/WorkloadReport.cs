@@ -106,19 +106,30 @@ internal static class WorkloadReport
 
     private static Condition LimitsOf(WorkloadTarget target, IReadOnlyList<string> missingControllers)
     {
-        var limits = target.Template.Containers.Select(container => container.Resources?.Limits).OfType<ResourceLimits>().ToList();
-        var asked = new[] { ("cpu", limits.Any(limit => limit.Cpu is not null)), ("memory", limits.Any(limit => limit.Memory is not null)), ("pids", limits.Any(limit => limit.Pids is not null)) };
+        var resources = target.Template.Containers.Select(container => container.Resources).ToList();
+        var asked = new[]
+        {
+            ("cpu", resources.Any(asks => asks.CpuRequest() is not null)),
+            ("memory", resources.Any(asks => asks.MemoryRequest() is not null)),
+            ("pids", resources.Any(asks => asks?.Limits?.Pids is not null)),
+        };
         var missed = asked.Where(pair => pair.Item2 && missingControllers.Contains(pair.Item1)).Select(pair => pair.Item1).ToList();
-        return missed.Count == 0
-            ? new Condition { Type = ConditionTypes.LimitsEnforced, Status = ConditionStatus.True, Reason = LimitsEnforcedReasons.Enforced }
-            : new Condition
-            {
-                Type = ConditionTypes.LimitsEnforced,
-                Status = ConditionStatus.False,
-                Reason = LimitsEnforcedReasons.ControllerMissing,
-                Message = $"the limits of {string.Join(" and ", missed)} have no effect: the node's kernel does not offer that control group controller",
-            };
+        if (missed.Count > 0)
+        {
+            return NotEnforced(
+                LimitsEnforcedReasons.ControllerMissing,
+                $"limits and requests of {string.Join(" and ", missed)} have no effect: the node's kernel does not offer that control group controller");
+        }
+
+        return missingControllers.Contains("oom") && QosClasses.Of(target.Template) == QosClass.Guaranteed
+            ? NotEnforced(
+                LimitsEnforcedReasons.CapabilityMissing,
+                "its class Guaranteed does not make it the last to be ended for want of memory: the agent has no CAP_SYS_RESOURCE; its limits do hold")
+            : new Condition { Type = ConditionTypes.LimitsEnforced, Status = ConditionStatus.True, Reason = LimitsEnforcedReasons.Enforced };
     }
+
+    private static Condition NotEnforced(string reason, string message) =>
+        new() { Type = ConditionTypes.LimitsEnforced, Status = ConditionStatus.False, Reason = reason, Message = message };
 
     private static Condition NotReady(string reason, string message) =>
         new() { Type = ConditionTypes.Ready, Status = ConditionStatus.False, Reason = reason, Message = message };

@@ -21,7 +21,7 @@ public sealed class ManifestTests
               ports:
               - {containerPort: 80, hostPort: 8080}
               resources:
-                limits: {cpu: 500m, memory: 64Mi}
+                {limits: {cpu: 500m, memory: 64Mi}}
           placement:
             nodeSelector: {site: oslo}
         """;
@@ -69,6 +69,7 @@ public sealed class ManifestTests
     [TestCase("containerPort: 80,", "containerPort: 80000,", "spec.template.containers[0].ports[0].containerPort", 14, "between 1 and 65535")]
     [TestCase("value: \"1\"", "value: 1", "spec.template.containers[0].env[0].value", 12, "put it in quotes")]
     [TestCase("cpu: 500m", "cpu: lots", "spec.template.containers[0].resources.limits.cpu", 16, "a quantity such as")]
+    [TestCase("limits: {cpu: 500m, memory: 64Mi}", "requests: {cpu: 600m}, limits: {cpu: 500m}", "spec.template.containers[0].resources.requests.cpu", 16, "not be more than the limit")]
     [TestCase("name: nginx", "name: Nginx", "spec.template.containers[0].name", 9, "lower-case")]
     [TestCase("  name: web", "  name: web0123456789012345678901234567890123456789012345678901234567890123456789", "metadata.name", 4, "at most 63")]
     [TestCase("kind: Workload", "kind: Workloads", "kind", 2, "is not known")]

@@ -70,7 +70,7 @@ internal sealed class ContainerConfigTests
         Assert.That(config.Process.Args, Is.EqualTo(["/bin/web", "-v"]));
         Assert.That(config.Process.Env, Is.EqualTo(["HOSTNAME=web", "HOME=/root", "PATH=/opt", "LANG=C", "TOKEN=geheim"]));
         Assert.That(config.Process.Cwd, Is.EqualTo("/srv"));
-        Assert.That(config.Linux.Resources.Cpu, Is.EqualTo(new SpecCpu(25_000, 100_000)));
+        Assert.That(config.Linux.Resources.Cpu, Is.EqualTo(new SpecCpu(256, 25_000, 100_000)));
         Assert.That(config.Linux.Resources.Memory, Is.EqualTo(new SpecMemory(64 << 20)));
         Assert.That(config.Linux.Resources.Pids, Is.Null, "that controller is missing");
         Assert.That(config.Linux.Namespaces.Select(space => space.Type), Is.EquivalentTo(["pid", "ipc", "uts", "mount", "cgroup", "network"]));

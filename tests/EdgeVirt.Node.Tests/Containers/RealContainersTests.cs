@@ -137,6 +137,15 @@ internal sealed class RealContainersTests
     }
 
     [Test]
+    public async Task Who_asked_for_nothing_goes_first_when_memory_runs_out()
+    {
+        await DesireAsync(Workload("free", "exec busybox sleep 1000"));
+        var status = await agent.UntilAsync("free", IsReady);
+        var pid = File.ReadAllText(directories.PidFile(status.Containers[0].ContainerId!));
+        Assert.That(File.ReadAllText($"/proc/{pid}/oom_score_adj").Trim(), Is.EqualTo("1000"));
+    }
+
+    [Test]
     public async Task A_command_that_does_not_exist_is_explained()
     {
         var workload = Workload("broken", "true");
@@ -248,7 +257,7 @@ internal sealed class RealContainersTests
 
     private AgentUnderTest NewAgent() => new(
         options,
-        records => new OciRuntime(directories, records, new NodeNetwork(options, Host), new Cgroups(), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+        records => new OciRuntime(directories, records, new NodeNetwork(options, Host), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
         image,
         TimeProvider.System);
 

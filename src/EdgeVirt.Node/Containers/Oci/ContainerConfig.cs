@@ -58,7 +58,7 @@ internal static class ContainerConfig
             {
                 Namespaces = NamespacesOf(start.Sandbox, directories),
                 CgroupsPath = directories.Cgroup(start.Record.Id),
-                Resources = ResourcesOf(spec.Resources?.Limits, missingControllers),
+                Resources = ResourcesOf(spec.Resources, missingControllers),
                 MaskedPaths = Masked,
                 ReadonlyPaths = ReadOnly,
             },
@@ -107,13 +107,19 @@ internal static class ContainerConfig
         return sandbox.HostNetwork ? own : [.. own, new("network", directories.NetworkNamespace(sandbox.Id))];
     }
 
-    private static SpecResources ResourcesOf(ResourceLimits? limits, IReadOnlyList<string> missing) => new()
+    private static SpecResources ResourcesOf(ResourceRequirements? resources, IReadOnlyList<string> missing) => new()
     {
         Devices = [new SpecDevice(false, "rwm")],
-        Cpu = limits?.Cpu is { } cpu && !missing.Contains("cpu") ? new SpecCpu((long)(cpu.Value * CpuPeriod), CpuPeriod) : null,
-        Memory = limits?.Memory is { } memory && !missing.Contains("memory") ? new SpecMemory((long)memory.Value) : null,
-        Pids = limits?.Pids is { } pids && !missing.Contains("pids") ? new SpecPids(pids) : null,
+        Cpu = missing.Contains("cpu") ? null : CpuOf(resources),
+        Memory = resources?.Limits?.Memory is { } memory && !missing.Contains("memory") ? new SpecMemory((long)memory.Value) : null,
+        Pids = resources?.Limits?.Pids is { } pids && !missing.Contains("pids") ? new SpecPids(pids) : null,
     };
+
+    private static SpecCpu CpuOf(ResourceRequirements? resources)
+    {
+        var shares = QualityOfService.CpuSharesOf(resources);
+        return resources?.Limits?.Cpu is { } cpu ? new SpecCpu(shares, (long)(cpu.Value * CpuPeriod), CpuPeriod) : new SpecCpu(shares);
+    }
 
     private static IEnumerable<SpecMount> FileMounts(string sandbox) =>
         SandboxFiles.Names.Select(name => new SpecMount($"/etc/{name}", "bind", Path.Combine(sandbox, name), ["rbind", "rprivate", "rw"]));

@@ -13,7 +13,7 @@ namespace EdgeVirt.Node.Containers.Oci;
 /// the control group of each container, and the names of mounts, namespaces and links.
 /// </summary>
 internal sealed partial class OciRuntime(
-    NodeDirectories directories, RecordStore records, NodeNetwork network, Cgroups cgroups, TimeProvider time, ILogger<OciRuntime> log)
+    NodeDirectories directories, RecordStore records, NodeNetwork network, QualityOfService qos, TimeProvider time, ILogger<OciRuntime> log)
     : IContainerRuntime, IDisposable
 {
     private const int StartsAtOnce = 4;
@@ -24,6 +24,7 @@ internal sealed partial class OciRuntime(
     private static readonly TimeSpan MonitorTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
 
+    private readonly Cgroups cgroups = qos.Cgroups;
     private readonly ConcurrentDictionary<string, Run> runs = new();
     private readonly ConcurrentDictionary<string, bool> usable = new();
     private readonly ConcurrentDictionary<string, Task> connecting = new();
@@ -36,7 +37,11 @@ internal sealed partial class OciRuntime(
 
     public string Version { get; private set; } = "none";
 
-    public IReadOnlyList<string> MissingControllers { get; } = [.. new[] { "cpu", "memory", "pids" }.Where(controller => !cgroups.HasController(controller))];
+    public IReadOnlyList<string> MissingControllers { get; } =
+    [
+        .. new[] { "cpu", "memory", "pids" }.Where(controller => !qos.Cgroups.HasController(controller)),
+        .. QualityOfService.CanLowerOomScore ? (string[])[] : ["oom"],
+    ];
 
     private RuntimeBinary Binary => binary ??= RuntimeBinary.Choose(cgroups.Layout);
 
@@ -121,6 +126,7 @@ internal sealed partial class OciRuntime(
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
             var pid = await Task.Run(() => Conmon.Create(Binary, id, directories), CancellationToken.None);
             Track(id, pid);
+            qos.Place(start, pid);
             await start.Durable;
             await ConnectedAsync(start.Sandbox.Id);
             await StartCreatedAsync(id);
@@ -230,6 +236,10 @@ internal sealed partial class OciRuntime(
             cgroups.Remove(directories.CgroupOfMonitors);
             cgroups.Remove(directories.CgroupParent);
             cgroups.Remove(Path.GetDirectoryName(directories.CgroupParent)!);
+        }
+        else
+        {
+            qos.Settle();
         }
     }
 

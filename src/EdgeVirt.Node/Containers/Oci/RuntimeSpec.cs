@@ -74,7 +74,7 @@ internal sealed record SpecResources
 
 internal sealed record SpecDevice(bool Allow, string Access);
 
-internal sealed record SpecCpu(long Quota, ulong Period);
+internal sealed record SpecCpu(ulong Shares, long? Quota = null, ulong? Period = null);
 
 internal sealed record SpecMemory(long Limit);
 

@@ -1,0 +1,57 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
+
+namespace EdgeVirt.Node.Containers.Oci;
+
+/// <summary>
+/// Who suffers when memory runs short: never the agent, which keeps a part of the node for itself and the system; of the
+/// containers those that asked for nothing first. What the runtime's config has no version-independent word for is written here.
+/// </summary>
+internal sealed class QualityOfService(NodeDirectories directories, NodeOptions options, Cgroups cgroups)
+{
+    private const int MostAdjustment = 1000;
+    private readonly long memory = SystemFacts.MemoryBytes;
+
+    /// <summary>Where containers are counted and limited.</summary>
+    public Cgroups Cgroups => cgroups;
+
+    /// <summary>
+    /// What the kernel adds to a process's badness (proc(5), oom_score_adj), by Kubernetes' rule: Guaranteed -997, BestEffort
+    /// 1000, Burstable in between by the share of the node's memory that it asked for.
+    /// </summary>
+    public static int OomScoreAdjustmentOf(QosClass qos, ResourceRequirements? resources, long memoryBytes) => qos switch
+    {
+        QosClass.Guaranteed => -997,
+        QosClass.BestEffort => MostAdjustment,
+        _ => (int)Math.Clamp(MostAdjustment - (MostAdjustment * (resources.MemoryRequest()?.Value ?? 0) / Math.Max(memoryBytes, 1)), 3, MostAdjustment - 1),
+    };
+
+    /// <summary>Weight of CPU, 1024 for one CPU, as Kubernetes gives it; the runtime turns it into what the kernel's control groups take.</summary>
+    public static ulong CpuSharesOf(ResourceRequirements? resources) => (ulong)Math.Clamp((resources.CpuRequest()?.Value ?? 0) * 1024, 2, 262_144);
+
+    /// <summary>Whether the agent may put a process behind itself in the order in which the kernel ends processes.</summary>
+    public static bool CanLowerOomScore { get; } = Processes.HasCapability(Processes.CapSysResource);
+
+    /// <summary>Puts a container that was made and does not run yet in its place. Its processes inherit what is set here.</summary>
+    public void Place(ContainerStart start, int pid)
+    {
+        var resources = start.Spec.Resources;
+        var adjustment = OomScoreAdjustmentOf(QosClasses.Of(start.Target.Template), resources, memory);
+        Processes.SetOomScoreAdjustment(pid, CanLowerOomScore ? adjustment : Math.Max(adjustment, Processes.OwnOomScoreAdjustment));
+        cgroups.KeepMemory(directories.Cgroup(start.Record.Id), (long)(resources.MemoryRequest()?.Value ?? 0));
+        if (resources?.Limits?.Memory is not null)
+        {
+            cgroups.ForbidSwap(directories.Cgroup(start.Record.Id));
+        }
+
+        Settle();
+    }
+
+    /// <summary>What holds for all containers together; to be called when one has come or gone.</summary>
+    public void Settle()
+    {
+        cgroups.LimitMemory(directories.CgroupParent, Math.Max(memory - options.SystemReservedBytes, 0));
+        cgroups.KeepMemoryOfChildren(directories.CgroupParent);
+        cgroups.KeepMemoryOfChildren(Path.GetDirectoryName(directories.CgroupParent)!);
+    }
+}

@@ -42,6 +42,9 @@ public static class ConditionTypes
     /// <summary>Workload: every limit in the spec bites. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
     public const string LimitsEnforced = "LimitsEnforced";
 
+    /// <summary>Workload: every container has the seccomp profile that it is to have. Reasons: <see cref="SeccompEnforcedReasons"/>.</summary>
+    public const string SeccompEnforced = "SeccompEnforced";
+
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
     public const string DesiredStateAccepted = "DesiredStateAccepted";
 
@@ -83,6 +86,15 @@ public static class LimitsEnforcedReasons
 #pragma warning disable CS1591
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.SeccompEnforced"/>.</summary>
+public static class SeccompEnforcedReasons
+{
+#pragma warning disable CS1591
+    public const string Enforced = "Enforced";
+    public const string SeccompMissing = "SeccompMissing";
 #pragma warning restore CS1591
 }
 

@@ -34,6 +34,9 @@ public sealed record ContainerSpec
 
     /// <summary>Where the workload's volumes appear.</summary>
     public IReadOnlyList<VolumeMount>? VolumeMounts { get; init; }
+
+    /// <summary>What it may do on the node.</summary>
+    public SecurityContext? SecurityContext { get; init; }
 }
 
 /// <summary>When an image is looked up at its registry.</summary>

@@ -17,6 +17,9 @@ public sealed record PodSpec
 
     /// <summary>Seconds between SIGTERM and SIGKILL; absent: 30.</summary>
     public int? TerminationGracePeriodSeconds { get; init; }
+
+    /// <summary>What each container may do on the node, unless it says otherwise.</summary>
+    public PodSecurityContext? SecurityContext { get; init; }
 }
 
 /// <summary>When a container that ended is started again.</summary>

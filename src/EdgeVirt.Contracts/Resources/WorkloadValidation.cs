@@ -28,6 +28,7 @@ internal static partial class WorkloadValidation
             v.Add($"{path}.terminationGracePeriodSeconds", "must be between 0 and 3600 (seconds)");
         }
 
+        Validate(pod.SecurityContext, $"{path}.securityContext", v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
         var hostPorts = new HashSet<(int, PortProtocol)>();
@@ -37,6 +38,7 @@ internal static partial class WorkloadValidation
             var at = $"{path}.containers[{i}]";
             Name(container.Name, $"{at}.name", names, v);
             Validate(container, at, volumes, v);
+            Validate(container.SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
             ValidatePorts(container.Ports ?? [], $"{at}.ports", pod.HostNetwork, hostPorts, v);
         }
     }

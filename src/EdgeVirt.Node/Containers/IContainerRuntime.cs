@@ -35,6 +35,9 @@ internal interface IContainerRuntime
     /// <summary>Controllers (<c>cpu</c>, <c>memory</c>, <c>pids</c>) whose limits cannot be enforced here.</summary>
     IReadOnlyList<string> MissingControllers { get; }
 
+    /// <summary>Whether the system calls of containers can be filtered here.</summary>
+    bool HasSeccomp { get; }
+
     /// <summary>Raised with a container's id when it ended, on any thread.</summary>
     event Action<string>? Ended;
 

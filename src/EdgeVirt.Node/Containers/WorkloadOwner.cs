@@ -230,7 +230,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
         }
 
         var told = problem ?? (preparation is not null ? new(ReadyReasons.ImagePulling, "its images are being fetched") : null);
-        var status = WorkloadReport.Make(target, view, told, tools.Runtime.MissingControllers, reported, tools.Time.GetUtcNow());
+        var status = WorkloadReport.Make(target, view, told, tools.Runtime, reported, tools.Time.GetUtcNow());
         var bytes = BytesOf(status);
         if (!bytes.AsSpan().SequenceEqual(reportedBytes))
         {

@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Oci;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -8,14 +9,14 @@ internal static class WorkloadReport
     /// <param name="target">Null: it is being removed.</param>
     /// <param name="view">What it has on the node.</param>
     /// <param name="problem">What keeps it from going on; null: nothing.</param>
-    /// <param name="missingControllers">Whose limits are not enforced.</param>
+    /// <param name="runtime">Says what is not enforced here.</param>
     /// <param name="before">The last report: gives the node's name and the times of conditions that did not change.</param>
     /// <param name="now">Now.</param>
     public static WorkloadInstanceStatus Make(
         WorkloadTarget? target,
         WorkloadView view,
         WorkloadProblem? problem,
-        IReadOnlyList<string> missingControllers,
+        IContainerRuntime runtime,
         WorkloadInstanceStatus? before,
         DateTimeOffset now)
     {
@@ -24,7 +25,11 @@ internal static class WorkloadReport
         List<Condition> conditions = [ReadyOf(target, view, containers, problem)];
         if (target is not null)
         {
-            conditions.Add(LimitsOf(target, missingControllers));
+            conditions.Add(LimitsOf(target, runtime.MissingControllers));
+            if (!runtime.HasSeccomp && target.Template.Containers.Any(container => ContainerSecurity.WantsSeccomp(container.SecurityContext, target.Template.SecurityContext)))
+            {
+                conditions.Add(NoSeccomp);
+            }
         }
 
         return new WorkloadInstanceStatus
@@ -119,6 +124,14 @@ internal static class WorkloadReport
                 Message = $"the limits of {string.Join(" and ", missed)} have no effect: the node's kernel does not offer that control group controller",
             };
     }
+
+    private static Condition NoSeccomp { get; } = new()
+    {
+        Type = ConditionTypes.SeccompEnforced,
+        Status = ConditionStatus.False,
+        Reason = SeccompEnforcedReasons.SeccompMissing,
+        Message = "the containers' system calls are not filtered: the node's kernel or OCI runtime has no seccomp",
+    };
 
     private static Condition NotReady(string reason, string message) =>
         new() { Type = ConditionTypes.Ready, Status = ConditionStatus.False, Reason = reason, Message = message };

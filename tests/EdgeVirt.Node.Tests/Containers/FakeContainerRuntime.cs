@@ -18,6 +18,8 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
 
     public IReadOnlyList<string> MissingControllers { get; set; } = [];
 
+    public bool HasSeccomp { get; set; } = true;
+
     public ConcurrentQueue<string> Calls { get; } = new();
 
     /// <summary>Container names whose start fails.</summary>

@@ -28,6 +28,8 @@ internal sealed partial class OciRuntime(
     private readonly ConcurrentDictionary<string, Task> connecting = new();
     private readonly SemaphoreSlim starts = new(StartsAtOnce, StartsAtOnce);
     private RuntimeBinary? binary;
+    private RuntimeFeatures? features;
+    private bool runtimeHasSeccomp;
     private FileSystemWatcher? watcher;
     private ITimer? check;
 
@@ -36,6 +38,10 @@ internal sealed partial class OciRuntime(
     public string Version { get; private set; } = "none";
 
     public IReadOnlyList<string> MissingControllers { get; } = [.. new[] { "cpu", "memory", "pids" }.Where(controller => !cgroups.HasController(controller))];
+
+    public bool HasSeccomp => Features.HasSeccomp;
+
+    private RuntimeFeatures Features => features ??= RuntimeFeatures.Here(MissingControllers, runtimeHasSeccomp);
 
     private RuntimeBinary Binary => binary ??= RuntimeBinary.Choose(cgroups.Layout);
 
@@ -238,7 +244,7 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, MissingControllers);
+        var spec = ContainerConfig.Make(start, directories, root, Features);
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });

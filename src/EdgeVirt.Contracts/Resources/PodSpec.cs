@@ -6,6 +6,9 @@ public sealed record PodSpec
     /// <summary>At least one.</summary>
     public required IReadOnlyList<ContainerSpec> Containers { get; init; }
 
+    /// <summary>Run before the others, one after the other, each until it ends with success; again when the node was restarted.</summary>
+    public IReadOnlyList<ContainerSpec>? InitContainers { get; init; }
+
     /// <summary>What containers can mount.</summary>
     public IReadOnlyList<VolumeSpec>? Volumes { get; init; }
 
@@ -20,6 +23,9 @@ public sealed record PodSpec
 
     /// <summary>What each container may do on the node, unless it says otherwise.</summary>
     public PodSecurityContext? SecurityContext { get; init; }
+
+    /// <summary>Init containers and containers, in the order in which they begin.</summary>
+    public IEnumerable<ContainerSpec> AllContainers() => [.. InitContainers ?? [], .. Containers];
 }
 
 /// <summary>When a container that ended is started again.</summary>

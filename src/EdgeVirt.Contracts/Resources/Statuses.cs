@@ -28,6 +28,9 @@ public sealed record WorkloadInstanceStatus
     /// <summary>Its address on the node's workload network, absent with hostNetwork.</summary>
     public string? Address { get; init; }
 
+    /// <summary>In the order of the spec; absent where it has none.</summary>
+    public IReadOnlyList<ContainerStatus>? InitContainers { get; init; }
+
     /// <summary>In the order of the spec.</summary>
     public IReadOnlyList<ContainerStatus> Containers { get; init => field = value ?? []; } = [];
 

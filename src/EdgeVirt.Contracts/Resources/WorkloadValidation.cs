@@ -31,6 +31,7 @@ internal static partial class WorkloadValidation
         Validate(pod.SecurityContext, $"{path}.securityContext", v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
+        ValidateInit(pod, $"{path}.initContainers", names, volumes, v);
         var hostPorts = new HashSet<(int, PortProtocol)>();
         for (var i = 0; i < pod.Containers.Count; i++)
         {
@@ -40,6 +41,27 @@ internal static partial class WorkloadValidation
             Validate(container, at, volumes, v);
             Validate(container.SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
             ValidatePorts(container.Ports ?? [], $"{at}.ports", pod.HostNetwork, hostPorts, v);
+        }
+    }
+
+    private static void ValidateInit(PodSpec pod, string path, HashSet<string> names, HashSet<string> volumes, Validation v)
+    {
+        var containers = pod.InitContainers ?? [];
+        if (containers.Count > MaxContainers)
+        {
+            v.Add(path, $"takes up to {MaxContainers} containers, has {containers.Count}");
+        }
+
+        for (var i = 0; i < containers.Count; i++)
+        {
+            var at = $"{path}[{i}]";
+            Name(containers[i].Name, $"{at}.name", names, v);
+            Validate(containers[i], at, volumes, v);
+            Validate(containers[i].SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
+            if (containers[i].Ports is { Count: > 0 })
+            {
+                v.Add($"{at}.ports", "is not for init containers: they end before anybody could connect");
+            }
         }
     }
 

@@ -24,6 +24,9 @@ internal sealed record SandboxRecord
 
     public bool HostNetwork { get; init; }
 
+    /// <summary>How often it was made anew: after a reboot, or when making it failed.</summary>
+    public int Attempt { get; init; }
+
     public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
 
     /// <summary>Between SIGTERM and SIGKILL.</summary>
@@ -57,6 +60,9 @@ internal sealed record ContainerRecord
     public required int Attempt { get; init; }
 
     public required string Hash { get; init; }
+
+    /// <summary>Of the sandbox that it ran in: an init container is done for that one alone.</summary>
+    public int SandboxAttempt { get; init; }
 
     public required string ImageDigest { get; init; }
 

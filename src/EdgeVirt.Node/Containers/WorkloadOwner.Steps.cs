@@ -22,7 +22,12 @@ internal sealed partial class WorkloadOwner
     {
         try
         {
-            if (sandbox is null)
+            if (sandbox is { } before)
+            {
+                sandbox = before with { Attempt = before.Attempt + 1 };
+                tools.Records.Put(sandbox);
+            }
+            else
             {
                 var allocated = tools.Runtime.Allocate(new SandboxRecord
                 {
@@ -59,6 +64,7 @@ internal sealed partial class WorkloadOwner
             Container = step.Container,
             Attempt = step.Attempt,
             Hash = target.Hash,
+            SandboxAttempt = sandbox.Attempt,
             ImageDigest = ready.Image.ManifestDigest,
             Failures = step.Failures,
             StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
@@ -68,7 +74,7 @@ internal sealed partial class WorkloadOwner
         var durable = Task.Run(() => tools.Records.Sync(record), CancellationToken.None);
         try
         {
-            var spec = target.Template.Containers.First(container => container.Name == step.Container);
+            var spec = target.Template.AllContainers().First(container => container.Name == step.Container);
             var began = await tools.Runtime.StartAsync(new ContainerStart(record, durable, spec, target, sandbox, ready.Image, ready.Environment), ct);
             Keep(record with { StartedAt = began }, durable: false);
         }

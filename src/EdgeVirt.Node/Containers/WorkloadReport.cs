@@ -21,12 +21,13 @@ internal static class WorkloadReport
         DateTimeOffset now)
     {
         var names = target?.Template.Containers.Select(container => container.Name) ?? view.Containers.Select(container => container.Container).Distinct();
-        var containers = names.Select(name => StatusOf(name, target, view)).ToList();
-        List<Condition> conditions = [ReadyOf(target, view, containers, problem)];
+        var containers = names.Select(name => StatusOf(name, target, view, WorkloadPlan.Restarts)).ToList();
+        var init = target?.Template.InitContainers?.Select(spec => StatusOf(spec.Name, target, view, (policy, exit) => !WorkloadPlan.EndsInit(policy, exit))).ToList();
+        List<Condition> conditions = [ReadyOf(target, view, init ?? [], containers, problem)];
         if (target is not null)
         {
             conditions.Add(LimitsOf(target, runtime.MissingControllers));
-            if (!runtime.HasSeccomp && target.Template.Containers.Any(container => ContainerSecurity.WantsSeccomp(container.SecurityContext, target.Template.SecurityContext)))
+            if (!runtime.HasSeccomp && target.Template.AllContainers().Any(container => ContainerSecurity.WantsSeccomp(container.SecurityContext, target.Template.SecurityContext)))
             {
                 conditions.Add(NoSeccomp);
             }
@@ -37,12 +38,13 @@ internal static class WorkloadReport
             Node = target?.Node ?? before?.Node ?? "",
             ObservedGeneration = target?.Workload.Generation ?? before?.ObservedGeneration ?? 0,
             Address = view.SandboxUsable ? view.Sandbox?.Address : null,
+            InitContainers = init is { Count: > 0 } ? init : null,
             Containers = containers,
             Conditions = [.. conditions.Select(condition => condition with { LastTransitionTime = SinceOf(condition, before, now) })],
         };
     }
 
-    private static ContainerStatus StatusOf(string name, WorkloadTarget? target, WorkloadView view)
+    private static ContainerStatus StatusOf(string name, WorkloadTarget? target, WorkloadView view, Func<RestartPolicy, ContainerExit, bool> restarts)
     {
         var runs = view.Containers.Where(container => container.Container == name).OrderByDescending(container => container.Attempt).ToList();
         if (runs.Count == 0)
@@ -51,7 +53,7 @@ internal static class WorkloadReport
         }
 
         var newest = runs[0];
-        var ends = newest.Exit is { } exit && (target is null || !WorkloadPlan.Restarts(target.Template.RestartPolicy, exit));
+        var ends = newest.Exit is { } exit && (target is null || !restarts(target.Template.RestartPolicy, exit));
         return new ContainerStatus
         {
             Name = name,
@@ -64,7 +66,8 @@ internal static class WorkloadReport
         };
     }
 
-    private static Condition ReadyOf(WorkloadTarget? target, WorkloadView view, List<ContainerStatus> containers, WorkloadProblem? problem)
+    private static Condition ReadyOf(
+        WorkloadTarget? target, WorkloadView view, List<ContainerStatus> init, List<ContainerStatus> containers, WorkloadProblem? problem)
     {
         if (target is null)
         {
@@ -81,16 +84,15 @@ internal static class WorkloadReport
             return NotReady(ReadyReasons.Stopping, "the version before is being stopped");
         }
 
-        if (containers.FirstOrDefault(container => container is { State: ContainerState.Terminated, LastExit.Code: not 0 }) is { } failed)
+        // While init containers are at work the others wait, whatever became of their runs before.
+        if (containers.Exists(container => container.State == ContainerState.Waiting) && init.FindIndex(container => container is not { State: ContainerState.Terminated, LastExit.Code: 0 }) is >= 0 and var at)
         {
-            return NotReady(ReadyReasons.Failed, $"container '{failed.Name}' {Words(failed.LastExit!)} and is not started again");
+            return Trouble([init[at]], "init container") ?? NotReady(ReadyReasons.Initializing, $"init container '{init[at].Name}' ({at + 1} of {init.Count}) has not ended yet");
         }
 
-        if (containers.FirstOrDefault(container => container is { State: ContainerState.Waiting, LastExit: not null }) is { } waiting)
+        if (Trouble(containers, "container") is { } trouble)
         {
-            return waiting.LastExit!.Reason == "StartError"
-                ? NotReady(ReadyReasons.StartFailed, $"container '{waiting.Name}' could not be started: {waiting.LastExit.Message}")
-                : NotReady(ReadyReasons.Restarting, $"container '{waiting.Name}' {Words(waiting.LastExit)} and is started again ({waiting.RestartCount} restarts)");
+            return trouble;
         }
 
         return containers switch
@@ -99,6 +101,23 @@ internal static class WorkloadReport
             _ when containers.All(container => container.State == ContainerState.Terminated) => NotReady(ReadyReasons.Completed, "every container ended with success"),
             _ => new Condition { Type = ConditionTypes.Ready, Status = ConditionStatus.True, Reason = ReadyReasons.Ready },
         };
+    }
+
+    private static Condition? Trouble(List<ContainerStatus> containers, string what)
+    {
+        if (containers.Find(container => container is { State: ContainerState.Terminated, LastExit.Code: not 0 }) is { } failed)
+        {
+            return NotReady(ReadyReasons.Failed, $"{what} '{failed.Name}' {Words(failed.LastExit!)} and is not started again");
+        }
+
+        if (containers.Find(container => container is { State: ContainerState.Waiting, LastExit: not null }) is { } waiting)
+        {
+            return waiting.LastExit!.Reason == "StartError"
+                ? NotReady(ReadyReasons.StartFailed, $"{what} '{waiting.Name}' could not be started: {waiting.LastExit.Message}")
+                : NotReady(ReadyReasons.Restarting, $"{what} '{waiting.Name}' {Words(waiting.LastExit)} and is started again ({waiting.RestartCount} restarts)");
+        }
+
+        return null;
     }
 
     private static string Words(ContainerExit exit) => exit switch
@@ -111,7 +130,7 @@ internal static class WorkloadReport
 
     private static Condition LimitsOf(WorkloadTarget target, IReadOnlyList<string> missingControllers)
     {
-        var limits = target.Template.Containers.Select(container => container.Resources?.Limits).OfType<ResourceLimits>().ToList();
+        var limits = target.Template.AllContainers().Select(container => container.Resources?.Limits).OfType<ResourceLimits>().ToList();
         var asked = new[] { ("cpu", limits.Any(limit => limit.Cpu is not null)), ("memory", limits.Any(limit => limit.Memory is not null)), ("pids", limits.Any(limit => limit.Pids is not null)) };
         var missed = asked.Where(pair => pair.Item2 && missingControllers.Contains(pair.Item1)).Select(pair => pair.Item1).ToList();
         return missed.Count == 0

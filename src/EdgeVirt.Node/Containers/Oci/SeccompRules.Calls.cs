@@ -40,7 +40,7 @@ internal static partial class SeccompRules
 
     private const string OnArm = "arm_fadvise64_64 arm_sync_file_range breakpoint cacheflush set_tls sync_file_range2";
 
-    // personality(2): PER_LINUX, UNAME26 and READ_IMPLIES_EXEC-free PER_LINUX32, and the question which one holds.
+    // personality(2): PER_LINUX, PER_LINUX32, UNAME26 with either, and the question which one holds.
     private static readonly ulong[] Personalities = [0x0, 0x0008, 0x2_0000, 0x2_0008, 0xFFFF_FFFF];
 
     private static readonly Dictionary<string, string> ByCapability = new()

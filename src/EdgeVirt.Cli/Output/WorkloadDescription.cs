@@ -55,6 +55,11 @@ internal static class WorkloadDescription
             to.Field("Limits", string.Join(", ", parts.Where(part => part is not null)), 2);
         }
 
+        foreach (var (probe, name) in new[] { (container.StartupProbe, "Startup"), (container.ReadinessProbe, "Readiness"), (container.LivenessProbe, "Liveness") })
+        {
+            to.Field(name, probe is null ? null : ProbeText(probe), 2);
+        }
+
         to.Field("Security", container.SecurityContext is { } security ? SecurityText(security) : null, 2);
     }
 
@@ -88,10 +93,23 @@ internal static class WorkloadDescription
         };
         table.Add(
             container.Name + suffix,
-            new Cell(container.State.ToString(), state),
+            container is { State: ContainerState.Running, Ready: false } ? new Cell("Running, not ready", Tone.Warning) : new Cell(container.State.ToString(), state),
             $"{container.RestartCount}",
             container.StartedAt is { } started ? Durations.Absolute(started) : "-",
             container.LastExit is { } exit ? ExitText(exit) : "-");
+    }
+
+    private static string ProbeText(Probe probe)
+    {
+        var kind = probe switch
+        {
+            { Exec: { } exec } => $"exec {string.Join(' ', exec.Command)}",
+            { HttpGet: { } get } => $"{get.Scheme} {get.Port}{get.Path ?? "/"}",
+            { TcpSocket: { } socket } => $"TCP {socket.Port}",
+            { Grpc: { } grpc } => $"gRPC {grpc.Port}{(grpc.Service is null ? "" : $" {grpc.Service}")}",
+            _ => "-",
+        };
+        return $"{kind}, every {probe.PeriodSeconds ?? 10} s, within {probe.TimeoutSeconds ?? 1} s, {probe.FailureThreshold ?? 3} failures count";
     }
 
     private static string? SecurityText(SecurityContext security)

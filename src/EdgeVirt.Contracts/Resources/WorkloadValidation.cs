@@ -40,6 +40,7 @@ internal static partial class WorkloadValidation
             Name(container.Name, $"{at}.name", names, v);
             Validate(container, at, volumes, v);
             Validate(container.SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
+            ValidateProbes(container, at, v);
             ValidatePorts(container.Ports ?? [], $"{at}.ports", pod.HostNetwork, hostPorts, v);
         }
     }
@@ -58,6 +59,7 @@ internal static partial class WorkloadValidation
             Name(containers[i].Name, $"{at}.name", names, v);
             Validate(containers[i], at, volumes, v);
             Validate(containers[i].SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
+            RefuseProbes(containers[i], at, v);
             if (containers[i].Ports is { Count: > 0 })
             {
                 v.Add($"{at}.ports", "is not for init containers: they end before anybody could connect");

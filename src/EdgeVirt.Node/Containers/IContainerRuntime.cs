@@ -1,5 +1,6 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Probes;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -63,6 +64,9 @@ internal interface IContainerRuntime
     /// <summary>Begins a run; gives when it began.</summary>
     /// <exception cref="StartFailedException">It could not; nothing runs.</exception>
     Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct);
+
+    /// <summary>Does something to a run that goes on. What fails is an answer, not an exception.</summary>
+    Task<ActionAnswer> ActAsync(ContainerRecord container, ContainerAction action, TimeSpan timeout, CancellationToken ct);
 
     /// <summary>How a run ended; null: it still runs.</summary>
     ContainerExit? ExitOf(ContainerRecord container);

@@ -75,6 +75,9 @@ internal sealed record ContainerRecord
     /// <summary>When the run began; null until it did.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 
+    /// <summary>Why the agent itself stops the run; null: it does not.</summary>
+    public string? StopCause { get; init; }
+
     /// <summary>How it ended; null until it did.</summary>
     public ContainerExit? Exit { get; init; }
 

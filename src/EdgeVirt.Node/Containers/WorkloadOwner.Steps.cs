@@ -88,6 +88,7 @@ internal sealed partial class WorkloadOwner
 
     private Task StopAsync(ContainerRecord container, CancellationToken ct)
     {
+        tools.Probes.Forget(container.Id);
         var grace = TimeSpan.FromSeconds(sandbox?.GraceSeconds ?? 30);
         return tools.Runtime.StopAsync(container, grace, ct);
     }

@@ -1,4 +1,6 @@
+using System.Collections.ObjectModel;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Probes;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -28,7 +30,11 @@ internal abstract record WorkloadStep
 /// <param name="Sandbox">Null: none.</param>
 /// <param name="SandboxUsable">False after a reboot: recorded, but no longer there.</param>
 /// <param name="Containers">All runs that are recorded. One without an exit is running.</param>
-internal sealed record WorkloadView(SandboxRecord? Sandbox, bool SandboxUsable, IReadOnlyList<ContainerRecord> Containers);
+internal sealed record WorkloadView(SandboxRecord? Sandbox, bool SandboxUsable, IReadOnlyList<ContainerRecord> Containers)
+{
+    /// <summary>How far the probes of runs have come, by the run's id.</summary>
+    public IReadOnlyDictionary<string, ProbedRun> Probed { get; init; } = ReadOnlyDictionary<string, ProbedRun>.Empty;
+}
 
 /// <summary>
 /// What to do next for one workload: desired × what exists × time. Pure. Carry out the steps, look again, and plan anew,
@@ -38,6 +44,9 @@ internal sealed record WorkloadView(SandboxRecord? Sandbox, bool SandboxUsable, 
 /// <param name="Due">When there is something to do although nothing happened; null: never.</param>
 internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeOffset? Due)
 {
+    /// <summary>Reason of the exit of a run that was stopped for its probes.</summary>
+    public const string ProbeFailed = "ProbeFailed";
+
     private static readonly WorkloadPlan Nothing = new([], null);
 
     /// <summary>Whether a sandbox or containers of another uid or content must go before the target can be.</summary>
@@ -81,7 +90,7 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
 
     /// <summary>Whether the policy wants another run after that exit.</summary>
     public static bool Restarts(RestartPolicy policy, ContainerExit exit) =>
-        policy == RestartPolicy.Always || (policy == RestartPolicy.OnFailure && exit.Code != 0);
+        policy == RestartPolicy.Always || (policy == RestartPolicy.OnFailure && (exit.Code != 0 || exit.Reason == ProbeFailed));
 
     private static DateTimeOffset? PlanContainer(
         string name, RestartPolicy policy, WorkloadView view, DateTimeOffset now, List<WorkloadStep> steps)
@@ -97,6 +106,11 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
         steps.AddRange(runs.Skip(2).Select(old => new WorkloadStep.Remove(old)));
         if (newest.Exit is not { } exit)
         {
+            if (newest.StopCause is not null)
+            {
+                steps.Add(new WorkloadStep.Stop(newest));
+            }
+
             return null;
         }
 

@@ -54,10 +54,12 @@ internal static class WorkloadReport
 
         var newest = runs[0];
         var ends = newest.Exit is { } exit && (target is null || !restarts(target.Template.RestartPolicy, exit));
+        var isRunning = newest is { Exit: null, StartedAt: not null };
         return new ContainerStatus
         {
             Name = name,
-            State = ends ? ContainerState.Terminated : newest is { Exit: null, StartedAt: not null } ? ContainerState.Running : ContainerState.Waiting,
+            State = ends ? ContainerState.Terminated : isRunning ? ContainerState.Running : ContainerState.Waiting,
+            Ready = isRunning && view.Probed.GetValueOrDefault(newest.Id) is null or { IsReady: true },
             ContainerId = newest.Id,
             ImageDigest = newest.ImageDigest,
             RestartCount = newest.Attempt,
@@ -95,6 +97,11 @@ internal static class WorkloadReport
             return trouble;
         }
 
+        if (containers.Find(container => container is { State: ContainerState.Running, Ready: false }) is { } unready && view.Probed[unready.ContainerId!] is { Complaint: { } complaint } probed)
+        {
+            return NotReady(probed.HasFailed ? ReadyReasons.ProbeFailed : ReadyReasons.Starting, $"container '{unready.Name}' {complaint}");
+        }
+
         return containers switch
         {
             _ when containers.Any(container => container.State == ContainerState.Waiting) => NotReady(ReadyReasons.Starting, "its containers are being started"),
@@ -123,6 +130,7 @@ internal static class WorkloadReport
     private static string Words(ContainerExit exit) => exit switch
     {
         { Reason: "OOMKilled" } => "was killed for using more memory than its limit",
+        { Reason: WorkloadPlan.ProbeFailed, Message: { } message } => $"was stopped: {message},",
         { Reason: "Lost", Message: { } message } => $"was lost ({message})",
         { Signal: { } signal } => $"was ended by {signal}",
         _ => $"ended with exit code {exit.Code}",

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Probes;
 
 namespace EdgeVirt.Node.Tests.Containers;
 
@@ -76,6 +77,15 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
         Environments[start.Record.Id] = start.Environment;
         runs[start.Record.Id] = null;
         return time.GetUtcNow();
+    }
+
+    /// <summary>What a container answers to probes and hooks, by its name; success where nothing is said.</summary>
+    public ConcurrentDictionary<string, Func<ContainerAction, ActionAnswer>> Answers { get; } = new();
+
+    public Task<ActionAnswer> ActAsync(ContainerRecord container, ContainerAction action, TimeSpan timeout, CancellationToken ct)
+    {
+        Calls.Enqueue($"ask {container.Id}");
+        return Task.FromResult(Answers.TryGetValue(container.Container, out var answer) ? answer(action) : ActionAnswer.Success);
     }
 
     public ContainerExit? ExitOf(ContainerRecord container) => runs.TryGetValue(container.Id, out var exit)

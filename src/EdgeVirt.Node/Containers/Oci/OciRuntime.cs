@@ -215,6 +215,7 @@ internal sealed partial class OciRuntime(
         check?.Dispose();
         watcher?.Dispose();
         starts.Dispose();
+        actions.Dispose();
     }
 
     internal static ContainerExit ExitWith(int code, DateTimeOffset finishedAt, bool outOfMemory) => new()

@@ -60,6 +60,7 @@ internal static class WorkloadDescription
             to.Field(name, probe is null ? null : ProbeText(probe), 2);
         }
 
+        to.Field("Before stop", container.Lifecycle?.PreStop is { } hook ? HookText(hook) : null, 2);
         to.Field("Security", container.SecurityContext is { } security ? SecurityText(security) : null, 2);
     }
 
@@ -111,6 +112,13 @@ internal static class WorkloadDescription
         };
         return $"{kind}, every {probe.PeriodSeconds ?? 10} s, within {probe.TimeoutSeconds ?? 1} s, {probe.FailureThreshold ?? 3} failures count";
     }
+
+    private static string HookText(LifecycleHandler hook) => hook switch
+    {
+        { Exec: { } exec } => $"exec {string.Join(' ', exec.Command)}",
+        { HttpGet: { } get } => $"{get.Scheme} {get.Port}{get.Path ?? "/"}",
+        _ => $"sleep {hook.Sleep?.Seconds} s",
+    };
 
     private static string? SecurityText(SecurityContext security)
     {

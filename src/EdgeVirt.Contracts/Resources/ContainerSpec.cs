@@ -44,6 +44,9 @@ public sealed record ContainerSpec
     /// <summary>Whether it still works; once it fails the container is restarted.</summary>
     public Probe? LivenessProbe { get; init; }
 
+    /// <summary>What is done at the turns of its life.</summary>
+    public Lifecycle? Lifecycle { get; init; }
+
     /// <summary>What it may do on the node.</summary>
     public SecurityContext? SecurityContext { get; init; }
 }

@@ -18,7 +18,7 @@ public sealed record PodSpec
     /// <summary>Use the node's own network instead of one of the workload's own.</summary>
     public bool HostNetwork { get; init; }
 
-    /// <summary>Seconds between SIGTERM and SIGKILL; absent: 30.</summary>
+    /// <summary>Seconds that a container may take to end, its preStop hook included, before SIGKILL; absent: 30.</summary>
     public int? TerminationGracePeriodSeconds { get; init; }
 
     /// <summary>What each container may do on the node, unless it says otherwise.</summary>

@@ -11,12 +11,42 @@ internal static partial class WorkloadValidation
 
     private static void RefuseProbes(ContainerSpec container, string path, Validation v)
     {
+        if (container.Lifecycle is not null)
+        {
+            v.Add($"{path}.lifecycle", "is not for init containers");
+        }
+
         foreach (var (probe, name) in new[] { (container.StartupProbe, "startupProbe"), (container.ReadinessProbe, "readinessProbe"), (container.LivenessProbe, "livenessProbe") })
         {
             if (probe is not null)
             {
                 v.Add($"{path}.{name}", "is not for init containers: that they end is what is waited for");
             }
+        }
+    }
+
+    private static void Validate(LifecycleHandler? hook, string path, int grace, Validation v)
+    {
+        if (hook is null)
+        {
+            return;
+        }
+
+        object?[] kinds = [hook.Exec, hook.HttpGet, hook.Sleep];
+        if (kinds.Count(kind => kind is not null) != 1)
+        {
+            v.Add(path, "give exactly one of exec, httpGet and sleep");
+        }
+
+        Validate(hook.Exec, $"{path}.exec", v);
+        Validate(hook.HttpGet, $"{path}.httpGet", v);
+        if (grace == 0)
+        {
+            v.Add(path, "has no time to run in with a terminationGracePeriodSeconds of 0");
+        }
+        else if (hook.Sleep is { } sleep && (sleep.Seconds < 1 || sleep.Seconds > grace))
+        {
+            v.Add($"{path}.sleep.seconds", $"must be between 1 and terminationGracePeriodSeconds ({grace})");
         }
     }
 

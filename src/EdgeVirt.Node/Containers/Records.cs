@@ -72,6 +72,9 @@ internal sealed record ContainerRecord
     /// <summary>Number of the signal that asks it to end.</summary>
     public int StopSignal { get; init; } = 15;
 
+    /// <summary>What is done before it is asked to end. Here, because the template that said so may be gone by then.</summary>
+    public LifecycleHandler? PreStop { get; init; }
+
     /// <summary>When the run began; null until it did.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 

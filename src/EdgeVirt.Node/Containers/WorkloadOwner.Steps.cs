@@ -55,6 +55,7 @@ internal sealed partial class WorkloadOwner
     private async Task StartAsync(WorkloadStep.Start step, WorkloadTarget target, CancellationToken ct)
     {
         var ready = PreparedFor(target)!.Containers[step.Container];
+        var spec = target.Template.AllContainers().First(container => container.Name == step.Container);
         var record = new ContainerRecord
         {
             Id = ContainerRecord.IdOf(sandbox!.Id, step.Container, step.Attempt),
@@ -68,13 +69,13 @@ internal sealed partial class WorkloadOwner
             ImageDigest = ready.Image.ManifestDigest,
             Failures = step.Failures,
             StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
+            PreStop = spec.Lifecycle?.PreStop,
         };
         Keep(record, durable: false);
         // The disk does its part while the container is being made.
         var durable = Task.Run(() => tools.Records.Sync(record), CancellationToken.None);
         try
         {
-            var spec = target.Template.AllContainers().First(container => container.Name == step.Container);
             var began = await tools.Runtime.StartAsync(new ContainerStart(record, durable, spec, target, sandbox, ready.Image, ready.Environment), ct);
             Keep(record with { StartedAt = began }, durable: false);
         }
@@ -86,11 +87,16 @@ internal sealed partial class WorkloadOwner
         }
     }
 
-    private Task StopAsync(ContainerRecord container, CancellationToken ct)
+    private async Task StopAsync(ContainerRecord container, CancellationToken ct)
     {
         tools.Probes.Forget(container.Id);
         var grace = TimeSpan.FromSeconds(sandbox?.GraceSeconds ?? 30);
-        return tools.Runtime.StopAsync(container, grace, ct);
+        if (container.PreStop is { } hook && grace > TimeSpan.Zero && tools.Runtime.ExitOf(container) is null)
+        {
+            grace = await PreStopAsync(container, hook, grace, ct);
+        }
+
+        await tools.Runtime.StopAsync(container, grace, ct);
     }
 
     private async Task RetireAsync(ContainerRecord container, CancellationToken ct)

@@ -92,9 +92,13 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
         ? exit
         : new ContainerExit { Code = 255, Reason = "Lost", FinishedAt = time.GetUtcNow() };
 
+    /// <summary>What was given at each stop.</summary>
+    public ConcurrentQueue<TimeSpan> Graces { get; } = new();
+
     public Task StopAsync(ContainerRecord container, TimeSpan grace, CancellationToken ct)
     {
         Calls.Enqueue($"stop {container.Id}");
+        Graces.Enqueue(grace);
         End(container.Id, 143);
         return Task.CompletedTask;
     }

@@ -103,6 +103,43 @@ internal sealed class ProbedWorkloadsTests
         Assert.That(status.Containers[0].LastExit!.Message, Is.EqualTo("its liveness probe failed: x"));
     }
 
+    [Test]
+    public async Task A_hook_runs_before_the_signal_and_takes_its_time_of_the_grace_period()
+    {
+        runtime.Answers["main"] = action =>
+        {
+            time.Advance(TimeSpan.FromSeconds(12));
+            return ActionAnswer.Failed($"{action}");
+        };
+        await agent.DesireAsync(1, Document(Container() with { Lifecycle = new Lifecycle { PreStop = new LifecycleHandler { Exec = new ExecAction { Command = ["/bin/drain"] } } } }));
+        await agent.UntilAsync("web", status => Ready(status).Status == ConditionStatus.True);
+        await agent.DisposeAsync();
+        agent = NewAgent();
+        await agent.DesireAsync(2, new NodeDocument { Node = "n1" });
+        await agent.UntilGoneAsync("web");
+        Assert.That(runtime.Calls.Where(call => call.StartsWith("ask", StringComparison.Ordinal) || call.StartsWith("stop", StringComparison.Ordinal)), Is.EqualTo(["ask web-uid1-main-0", "stop web-uid1-main-0"]));
+        Assert.That(runtime.Graces, Is.EqualTo([TimeSpan.FromSeconds(18)]), "by an agent that never saw the template, and although the hook failed");
+    }
+
+    [TestCase(10, 20)]
+    [TestCase(30, 2)]
+    public async Task A_pause_before_the_signal_leaves_two_seconds_at_least(int seconds, int left)
+    {
+        await agent.DesireAsync(1, Document(Container() with { Lifecycle = new Lifecycle { PreStop = new LifecycleHandler { Sleep = new SleepAction { Seconds = seconds } } } }));
+        await agent.UntilAsync("web", status => Ready(status).Status == ConditionStatus.True);
+        await agent.Store.AcceptDesiredAsync(2, new NodeDocument { Node = "n1" }.ToBytes(), default);
+        await agent.Reconciler.ReconcileAsync(default);
+        while (await agent.StatusAsync("web") is not null)
+        {
+            Assert.That(runtime.Graces.Count, Is.LessThanOrEqualTo(1));
+            time.Advance(TimeSpan.FromMilliseconds(500));
+            await agent.Reconciler.ReconcileAsync(default);
+            await Task.Delay(10);
+        }
+
+        Assert.That(runtime.Graces.Single(), Is.EqualTo(TimeSpan.FromSeconds(left)).Within(TimeSpan.FromSeconds(left == 2 ? 0 : 3)));
+    }
+
     private NodeOptions Options => new() { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") };
 
     private static Condition Ready(WorkloadInstanceStatus status) => status.Conditions.Single(condition => condition.Type == ConditionTypes.Ready);

@@ -40,6 +40,44 @@ internal sealed class RealLifecycleTests : RealContainersFixture
         Assert.That(status.InitContainers![1].ContainerId, Is.Null);
     }
 
+    [Test]
+    public async Task A_hook_runs_inside_before_the_signal()
+    {
+        await DesireAsync(WithHook("web", ["/bin/busybox", "sh", "-c", "echo hook > /proc/1/fd/1"], grace: 5));
+        await agent.UntilAsync("web", IsReady);
+        await StopOthersAsync("web");
+        Assert.That((await LinesAsync(new LogsRequest { Workload = "web", Tail = -1 }, 2)).Select(line => line.Text), Is.EqualTo(["hook", "term"]));
+    }
+
+    [Test]
+    public async Task A_hook_that_hangs_is_ended_with_the_grace_period_and_the_signal_still_comes()
+    {
+        await DesireAsync(WithHook("web", ["/bin/busybox", "sleep", "1000"], grace: 1));
+        await agent.UntilAsync("web", IsReady);
+        var began = TimeProvider.System.GetTimestamp();
+        await StopOthersAsync("web");
+        Assert.That(TimeProvider.System.GetElapsedTime(began), Is.GreaterThan(TimeSpan.FromSeconds(1)).And.LessThan(TimeSpan.FromSeconds(10)));
+        Assert.That((await LinesAsync(new LogsRequest { Workload = "web", Tail = -1 }, 1)).Select(line => line.Text), Is.EqualTo(["term"]));
+    }
+
+    // Ends the run as a failed probe would, so that its log stays.
+    private async Task StopOthersAsync(string name)
+    {
+        var status = await agent.StatusAsync(name);
+        var record = agent.Records.FindContainer(status!.Containers[0].ContainerId!)!;
+        await agent.DisposeAsync();
+        agent.Records.Write(record with { StopCause = "the test wants it" });
+        agent = NewAgent();
+        await agent.UntilAsync(name, now => now.Containers[0].State == ContainerState.Terminated);
+    }
+
+    private static DesiredWorkload WithHook(string name, IReadOnlyList<string> command, int grace)
+    {
+        var workload = Workload(name, "trap 'echo term; exit 0' TERM; while :; do busybox sleep 0.1; done");
+        var container = workload.Template.Containers[0] with { Lifecycle = new Lifecycle { PreStop = new LifecycleHandler { Exec = new ExecAction { Command = command } } } };
+        return workload with { Template = workload.Template with { Containers = [container], TerminationGracePeriodSeconds = grace, RestartPolicy = RestartPolicy.Never } };
+    }
+
     private static DesiredWorkload WithInit(string name, string one, string two)
     {
         var workload = Workload(name, "cat /data/f; exec busybox sleep 1000");

@@ -13,6 +13,13 @@ internal abstract record ContainerAction
 
     public sealed record Grpc(int Port, string Service) : ContainerAction;
 
+    public static ContainerAction Of(LifecycleHandler hook) => hook switch
+    {
+        { Exec: { } exec } => new Exec(exec.Command),
+        { HttpGet: { } get } => new HttpGet(get),
+        _ => throw new InvalidOperationException("a hook without a kind"),
+    };
+
     public static ContainerAction Of(Probe probe) => probe switch
     {
         { Exec: { } exec } => new Exec(exec.Command),

@@ -19,7 +19,7 @@ public sealed class InitContainersTests
     [TestCase("{name: setup}", "initContainers[0].image", "required")]
     public void What_cannot_be_is_refused_by_field(string init, string field, string reason)
     {
-        var error = Parse(init).Errors.First();
+        var error = Parse(init).Errors[0];
         Assert.That(error.Field, Is.EqualTo("spec.template." + field));
         Assert.That(error.Reason, Does.Contain(reason));
     }

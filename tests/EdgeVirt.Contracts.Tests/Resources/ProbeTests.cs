@@ -39,7 +39,7 @@ public sealed class ProbeTests
     [TestCase("startupProbe: {tcpSocket: {port: 1}, successThreshold: 2}", "startupProbe.successThreshold", "must be 1")]
     public void What_cannot_be_is_refused_by_field(string probe, string field, string reason)
     {
-        var error = Parse(probe).Errors.First();
+        var error = Parse(probe).Errors[0];
         Assert.That(error.Field, Is.EqualTo("spec.template.containers[0]." + field));
         Assert.That(error.Reason, Does.Contain(reason));
     }

@@ -124,6 +124,30 @@ public static class Processes
         }
     }
 
+    /// <summary>Those of some processes that are in a session (setsid(2)), told by its leader's id.</summary>
+    public static IReadOnlyList<ProcessIdentity> InSession(int session, IEnumerable<int> pids)
+    {
+        var found = new List<ProcessIdentity>();
+        foreach (var pid in pids)
+        {
+            try
+            {
+                var stat = File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/stat");
+                var fields = stat[(stat.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (fields.Length > 3 && fields[3] == session.ToString(CultureInfo.InvariantCulture) && StartTimeOf(stat) is { } time)
+                {
+                    found.Add(new ProcessIdentity(pid, time));
+                }
+            }
+            catch (IOException)
+            {
+                // It ended meanwhile.
+            }
+        }
+
+        return found;
+    }
+
     // pid (comm) state ppid …; comm may hold spaces and parentheses, so the fields count from the last one.
     internal static long? StartTimeOf(string stat)
     {

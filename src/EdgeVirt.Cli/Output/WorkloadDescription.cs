@@ -14,6 +14,12 @@ internal static class WorkloadDescription
         to.Field("QoS class", QosClasses.Of(spec.Template).ToString());
         to.Field("Network", spec.Template.HostNetwork ? "the node's own" : null);
         to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
+        foreach (var container in spec.Template.InitContainers ?? [])
+        {
+            to.Section($"Init container {container.Name}");
+            WriteContainer(to, container);
+        }
+
         foreach (var container in spec.Template.Containers)
         {
             to.Section($"Container {container.Name}");
@@ -55,32 +61,87 @@ internal static class WorkloadDescription
             string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null];
             to.Field("Limits", string.Join(", ", parts.Where(part => part is not null)), 2);
         }
+
+        foreach (var (probe, name) in new[] { (container.StartupProbe, "Startup"), (container.ReadinessProbe, "Readiness"), (container.LivenessProbe, "Liveness") })
+        {
+            to.Field(name, probe is null ? null : ProbeText(probe), 2);
+        }
+
+        to.Field("Before stop", container.Lifecycle?.PreStop is { } hook ? HookText(hook) : null, 2);
+        to.Field("Security", container.SecurityContext is { } security ? SecurityText(security) : null, 2);
     }
 
     private static void WriteInstance(Description to, WorkloadInstanceStatus instance)
     {
         var table = new TableView("CONTAINER", "STATE", "RESTARTS", "STARTED", "LAST EXIT");
+        foreach (var container in instance.InitContainers ?? [])
+        {
+            Add(table, container, " (init)");
+        }
+
         foreach (var container in instance.Containers)
         {
-            var state = container.State switch
-            {
-                ContainerState.Running => Tone.Good,
-                ContainerState.Terminated => Tone.Normal,
-                _ => Tone.Warning,
-            };
-            table.Add(
-                container.Name,
-                new Cell(container.State.ToString(), state),
-                $"{container.RestartCount}",
-                container.StartedAt is { } started ? Durations.Absolute(started) : "-",
-                container.LastExit is { } exit ? ExitText(exit) : "-");
+            Add(table, container, "");
         }
 
         to.Table(table);
-        foreach (var container in instance.Containers)
+        foreach (var container in (IEnumerable<ContainerStatus>)[.. instance.InitContainers ?? [], .. instance.Containers])
         {
             to.Field("Image digest", container.ImageDigest is { } digest ? $"{container.Name} {digest}" : null, 2);
         }
+    }
+
+    private static void Add(TableView table, ContainerStatus container, string suffix)
+    {
+        var state = container.State switch
+        {
+            ContainerState.Running => Tone.Good,
+            ContainerState.Terminated => Tone.Normal,
+            _ => Tone.Warning,
+        };
+        table.Add(
+            container.Name + suffix,
+            container is { State: ContainerState.Running, Ready: false } ? new Cell("Running, not ready", Tone.Warning) : new Cell(container.State.ToString(), state),
+            $"{container.RestartCount}",
+            container.StartedAt is { } started ? Durations.Absolute(started) : "-",
+            container.LastExit is { } exit ? ExitText(exit) : "-");
+    }
+
+    private static string ProbeText(Probe probe)
+    {
+        var kind = probe switch
+        {
+            { Exec: { } exec } => $"exec {string.Join(' ', exec.Command)}",
+            { HttpGet: { } get } => $"{get.Scheme} {get.Port}{get.Path ?? "/"}",
+            { TcpSocket: { } socket } => $"TCP {socket.Port}",
+            { Grpc: { } grpc } => $"gRPC {grpc.Port}{(grpc.Service is null ? "" : $" {grpc.Service}")}",
+            _ => "-",
+        };
+        return $"{kind}, every {probe.PeriodSeconds ?? 10} s, within {probe.TimeoutSeconds ?? 1} s, {probe.FailureThreshold ?? 3} failures count";
+    }
+
+    private static string HookText(LifecycleHandler hook) => hook switch
+    {
+        { Exec: { } exec } => $"exec {string.Join(' ', exec.Command)}",
+        { HttpGet: { } get } => $"{get.Scheme} {get.Port}{get.Path ?? "/"}",
+        _ => $"sleep {hook.Sleep?.Seconds} s",
+    };
+
+    private static string? SecurityText(SecurityContext security)
+    {
+        string?[] parts =
+        [
+            security.Privileged ? "privileged" : null,
+            security.RunAsUser is { } user ? $"user {user}" : null,
+            security.RunAsGroup is { } group ? $"group {group}" : null,
+            security.RunAsNonRoot == true ? "not as root" : null,
+            security.ReadOnlyRootFilesystem ? "read-only root" : null,
+            security.AllowPrivilegeEscalation == false ? "no privilege escalation" : null,
+            security.Capabilities?.Drop is { Count: > 0 } drop ? $"without {string.Join(' ', drop)}" : null,
+            security.Capabilities?.Add is { Count: > 0 } add ? $"with {string.Join(' ', add)}" : null,
+            security.SeccompProfile is { } seccomp ? $"seccomp {seccomp.Type}" : null,
+        ];
+        return parts.Any(part => part is not null) ? string.Join(", ", parts.Where(part => part is not null)) : null;
     }
 
     private static string ExitText(ContainerExit exit) =>

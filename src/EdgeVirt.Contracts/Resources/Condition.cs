@@ -42,6 +42,9 @@ public static class ConditionTypes
     /// <summary>Workload: limits, requests and class do what the spec says. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
     public const string LimitsEnforced = "LimitsEnforced";
 
+    /// <summary>Workload: every container has the seccomp profile that it is to have. Reasons: <see cref="SeccompEnforcedReasons"/>.</summary>
+    public const string SeccompEnforced = "SeccompEnforced";
+
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
     public const string DesiredStateAccepted = "DesiredStateAccepted";
 
@@ -63,8 +66,10 @@ public static class ReadyReasons
     public const string ImagePullFailed = "ImagePullFailed";
     public const string ImageRefused = "ImageRefused";
     public const string ReferenceMissing = "ReferenceMissing";
+    public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
+    public const string ProbeFailed = "ProbeFailed";
     public const string Restarting = "Restarting";
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";
@@ -84,6 +89,15 @@ public static class LimitsEnforcedReasons
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
     public const string CapabilityMissing = "CapabilityMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.SeccompEnforced"/>.</summary>
+public static class SeccompEnforcedReasons
+{
+#pragma warning disable CS1591
+    public const string Enforced = "Enforced";
+    public const string SeccompMissing = "SeccompMissing";
 #pragma warning restore CS1591
 }
 

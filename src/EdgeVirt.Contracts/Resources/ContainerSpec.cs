@@ -34,6 +34,21 @@ public sealed record ContainerSpec
 
     /// <summary>Where the workload's volumes appear.</summary>
     public IReadOnlyList<VolumeMount>? VolumeMounts { get; init; }
+
+    /// <summary>Whether it has started; until it succeeds the other two wait, and once it fails the container is restarted.</summary>
+    public Probe? StartupProbe { get; init; }
+
+    /// <summary>Whether it is ready; decides the instance's condition Ready.</summary>
+    public Probe? ReadinessProbe { get; init; }
+
+    /// <summary>Whether it still works; once it fails the container is restarted.</summary>
+    public Probe? LivenessProbe { get; init; }
+
+    /// <summary>What is done at the turns of its life.</summary>
+    public Lifecycle? Lifecycle { get; init; }
+
+    /// <summary>What it may do on the node.</summary>
+    public SecurityContext? SecurityContext { get; init; }
 }
 
 /// <summary>When an image is looked up at its registry.</summary>

@@ -6,6 +6,9 @@ public sealed record PodSpec
     /// <summary>At least one.</summary>
     public required IReadOnlyList<ContainerSpec> Containers { get; init; }
 
+    /// <summary>Run before the others, one after the other, each until it ends with success; again when the node was restarted.</summary>
+    public IReadOnlyList<ContainerSpec>? InitContainers { get; init; }
+
     /// <summary>What containers can mount.</summary>
     public IReadOnlyList<VolumeSpec>? Volumes { get; init; }
 
@@ -15,8 +18,14 @@ public sealed record PodSpec
     /// <summary>Use the node's own network instead of one of the workload's own.</summary>
     public bool HostNetwork { get; init; }
 
-    /// <summary>Seconds between SIGTERM and SIGKILL; absent: 30.</summary>
+    /// <summary>Seconds that a container may take to end, its preStop hook included, before SIGKILL; absent: 30.</summary>
     public int? TerminationGracePeriodSeconds { get; init; }
+
+    /// <summary>What each container may do on the node, unless it says otherwise.</summary>
+    public PodSecurityContext? SecurityContext { get; init; }
+
+    /// <summary>Init containers and containers, in the order in which they begin.</summary>
+    public IEnumerable<ContainerSpec> AllContainers() => [.. InitContainers ?? [], .. Containers];
 }
 
 /// <summary>When a container that ended is started again.</summary>

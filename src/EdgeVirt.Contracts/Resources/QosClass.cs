@@ -19,7 +19,7 @@ public static class QosClasses
     /// <summary>The class of a pod.</summary>
     public static QosClass Of(PodSpec pod)
     {
-        var all = pod.Containers.Select(container => container.Resources).ToList();
+        var all = pod.AllContainers().Select(container => container.Resources).ToList();
         return all.All(AsksForNothing) ? QosClass.BestEffort
             : all.All(HasJustWhatItAsksFor) ? QosClass.Guaranteed
             : QosClass.Burstable;

@@ -28,10 +28,13 @@ public sealed record WorkloadInstanceStatus
     /// <summary>Its address on the node's workload network, absent with hostNetwork.</summary>
     public string? Address { get; init; }
 
+    /// <summary>In the order of the spec; absent where it has none.</summary>
+    public IReadOnlyList<ContainerStatus>? InitContainers { get; init; }
+
     /// <summary>In the order of the spec.</summary>
     public IReadOnlyList<ContainerStatus> Containers { get; init => field = value ?? []; } = [];
 
-    /// <summary>Ready, LimitsEnforced.</summary>
+    /// <summary>Ready, LimitsEnforced, and SeccompEnforced where it is not.</summary>
     public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
@@ -56,6 +59,9 @@ public sealed record ContainerStatus
 
     /// <summary>What it does now.</summary>
     public ContainerState State { get; init; }
+
+    /// <summary>It runs and its probes say that it is ready; absent where the agent does not say.</summary>
+    public bool? Ready { get; init; }
 
     /// <summary>Id of the newest run, e.g. <c>web-3f2a9c1e-nginx-2</c>.</summary>
     public string? ContainerId { get; init; }
@@ -82,7 +88,7 @@ public sealed record ContainerExit
     /// <summary>Name of the signal, e.g. <c>SIGKILL</c>.</summary>
     public string? Signal { get; init; }
 
-    /// <summary>Completed, Error, OOMKilled, StartError, Lost.</summary>
+    /// <summary>Completed, Error, OOMKilled, StartError, Lost, ProbeFailed.</summary>
     public required string Reason { get; init; }
 
     /// <summary>For people.</summary>

@@ -28,8 +28,10 @@ internal static partial class WorkloadValidation
             v.Add($"{path}.terminationGracePeriodSeconds", "must be between 0 and 3600 (seconds)");
         }
 
+        Validate(pod.SecurityContext, $"{path}.securityContext", v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
+        ValidateInit(pod, $"{path}.initContainers", names, volumes, v);
         var hostPorts = new HashSet<(int, PortProtocol)>();
         for (var i = 0; i < pod.Containers.Count; i++)
         {
@@ -37,7 +39,32 @@ internal static partial class WorkloadValidation
             var at = $"{path}.containers[{i}]";
             Name(container.Name, $"{at}.name", names, v);
             Validate(container, at, volumes, v);
+            Validate(container.SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
+            ValidateProbes(container, at, v);
+            Validate(container.Lifecycle?.PreStop, $"{at}.lifecycle.preStop", pod.TerminationGracePeriodSeconds ?? 30, v);
             ValidatePorts(container.Ports ?? [], $"{at}.ports", pod.HostNetwork, hostPorts, v);
+        }
+    }
+
+    private static void ValidateInit(PodSpec pod, string path, HashSet<string> names, HashSet<string> volumes, Validation v)
+    {
+        var containers = pod.InitContainers ?? [];
+        if (containers.Count > MaxContainers)
+        {
+            v.Add(path, $"takes up to {MaxContainers} containers, has {containers.Count}");
+        }
+
+        for (var i = 0; i < containers.Count; i++)
+        {
+            var at = $"{path}[{i}]";
+            Name(containers[i].Name, $"{at}.name", names, v);
+            Validate(containers[i], at, volumes, v);
+            Validate(containers[i].SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
+            RefuseProbes(containers[i], at, v);
+            if (containers[i].Ports is { Count: > 0 })
+            {
+                v.Add($"{at}.ports", "is not for init containers: they end before anybody could connect");
+            }
         }
     }
 

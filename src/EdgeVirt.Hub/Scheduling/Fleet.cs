@@ -42,7 +42,7 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
     public bool Matches(FleetNode node) => Labels.Match(Spec.Placement?.NodeSelector, node.Labels);
 
     private static SortedSet<string> Named(PodSpec pod, Func<EnvVarSource, string?> inEnv, Func<VolumeSpec, string?> inVolume) => new(
-        pod.Containers
+        pod.AllContainers()
             .SelectMany(container => container.Env ?? [])
             .Select(env => env.ValueFrom is { } source ? inEnv(source) : null)
             .Concat((pod.Volumes ?? []).Select(inVolume))

@@ -1,5 +1,6 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Probes;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -36,6 +37,9 @@ internal interface IContainerRuntime
     /// processes are ended for want of memory cannot.</summary>
     IReadOnlyList<string> MissingControllers { get; }
 
+    /// <summary>Whether the system calls of containers can be filtered here.</summary>
+    bool HasSeccomp { get; }
+
     /// <summary>Raised with a container's id when it ended, on any thread.</summary>
     event Action<string>? Ended;
 
@@ -61,6 +65,9 @@ internal interface IContainerRuntime
     /// <summary>Begins a run; gives when it began.</summary>
     /// <exception cref="StartFailedException">It could not; nothing runs.</exception>
     Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct);
+
+    /// <summary>Does something to a run that goes on. What fails is an answer, not an exception.</summary>
+    Task<ActionAnswer> ActAsync(ContainerRecord container, ContainerAction action, TimeSpan timeout, CancellationToken ct);
 
     /// <summary>How a run ended; null: it still runs.</summary>
     ContainerExit? ExitOf(ContainerRecord container);

@@ -24,6 +24,9 @@ internal sealed record SandboxRecord
 
     public bool HostNetwork { get; init; }
 
+    /// <summary>How often it was made anew: after a reboot, or when making it failed.</summary>
+    public int Attempt { get; init; }
+
     public IReadOnlyList<PublishedPort> Ports { get; init; } = [];
 
     /// <summary>Between SIGTERM and SIGKILL.</summary>
@@ -58,6 +61,9 @@ internal sealed record ContainerRecord
 
     public required string Hash { get; init; }
 
+    /// <summary>Of the sandbox that it ran in: an init container is done for that one alone.</summary>
+    public int SandboxAttempt { get; init; }
+
     public required string ImageDigest { get; init; }
 
     /// <summary>Runs before this one that ended soon, without a longer one between: the exponent of the backoff.</summary>
@@ -66,8 +72,14 @@ internal sealed record ContainerRecord
     /// <summary>Number of the signal that asks it to end.</summary>
     public int StopSignal { get; init; } = 15;
 
+    /// <summary>What is done before it is asked to end. Here, because the template that said so may be gone by then.</summary>
+    public LifecycleHandler? PreStop { get; init; }
+
     /// <summary>When the run began; null until it did.</summary>
     public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>Why the agent itself stops the run; null: it does not.</summary>
+    public string? StopCause { get; init; }
 
     /// <summary>How it ended; null until it did.</summary>
     public ContainerExit? Exit { get; init; }

@@ -22,7 +22,12 @@ internal sealed partial class WorkloadOwner
     {
         try
         {
-            if (sandbox is null)
+            if (sandbox is { } before)
+            {
+                sandbox = before with { Attempt = before.Attempt + 1 };
+                tools.Records.Put(sandbox);
+            }
+            else
             {
                 var allocated = tools.Runtime.Allocate(new SandboxRecord
                 {
@@ -50,6 +55,7 @@ internal sealed partial class WorkloadOwner
     private async Task StartAsync(WorkloadStep.Start step, WorkloadTarget target, CancellationToken ct)
     {
         var ready = PreparedFor(target)!.Containers[step.Container];
+        var spec = target.Template.AllContainers().First(container => container.Name == step.Container);
         var record = new ContainerRecord
         {
             Id = ContainerRecord.IdOf(sandbox!.Id, step.Container, step.Attempt),
@@ -59,16 +65,17 @@ internal sealed partial class WorkloadOwner
             Container = step.Container,
             Attempt = step.Attempt,
             Hash = target.Hash,
+            SandboxAttempt = sandbox.Attempt,
             ImageDigest = ready.Image.ManifestDigest,
             Failures = step.Failures,
             StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
+            PreStop = spec.Lifecycle?.PreStop,
         };
         Keep(record, durable: false);
         // The disk does its part while the container is being made.
         var durable = Task.Run(() => tools.Records.Sync(record), CancellationToken.None);
         try
         {
-            var spec = target.Template.Containers.First(container => container.Name == step.Container);
             var began = await tools.Runtime.StartAsync(new ContainerStart(record, durable, spec, target, sandbox, ready.Image, ready.Environment), ct);
             Keep(record with { StartedAt = began }, durable: false);
         }
@@ -80,10 +87,16 @@ internal sealed partial class WorkloadOwner
         }
     }
 
-    private Task StopAsync(ContainerRecord container, CancellationToken ct)
+    private async Task StopAsync(ContainerRecord container, CancellationToken ct)
     {
+        tools.Probes.Forget(container.Id);
         var grace = TimeSpan.FromSeconds(sandbox?.GraceSeconds ?? 30);
-        return tools.Runtime.StopAsync(container, grace, ct);
+        if (container.PreStop is { } hook && grace > TimeSpan.Zero && tools.Runtime.ExitOf(container) is null)
+        {
+            grace = await PreStopAsync(container, hook, grace, ct);
+        }
+
+        await tools.Runtime.StopAsync(container, grace, ct);
     }
 
     private async Task RetireAsync(ContainerRecord container, CancellationToken ct)

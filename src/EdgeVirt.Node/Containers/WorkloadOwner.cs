@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Probes;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using Microsoft.Extensions.Logging;
@@ -9,7 +10,7 @@ namespace EdgeVirt.Node.Containers;
 
 /// <summary>What all owners share.</summary>
 internal sealed record WorkloadTools(
-    NodeStore Store, RecordStore Records, IContainerRuntime Runtime, IContainerImages Images, TimeProvider Time, ILogger Log);
+    NodeStore Store, RecordStore Records, IContainerRuntime Runtime, IContainerImages Images, ContainerProbes Probes, TimeProvider Time, ILogger Log);
 
 /// <summary>
 /// Everything that happens to one workload happens here, one pass at a time. Images are fetched beside the passes, so
@@ -72,6 +73,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
             var now = tools.Time.GetUtcNow();
             Observe();
             var effective = Choose(target, now, ct);
+            Probe(effective);
             var plan = effective is null && target is not null ? null : WorkloadPlan.Make(effective, View(), now);
             if (plan is null || plan.Steps.Count == 0 || IsWaiting(plan, now))
             {
@@ -96,7 +98,34 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
         }
     }
 
-    private WorkloadView View() => new(sandbox, sandbox is not null && tools.Runtime.IsUsable(sandbox), containers);
+    private WorkloadView View() => new(sandbox, sandbox is not null && tools.Runtime.IsUsable(sandbox), containers)
+    {
+        Probed = containers.Where(container => container.Exit is null)
+            .Select(container => KeyValuePair.Create(container.Id, tools.Probes.Find(container.Id)!))
+            .Where(pair => pair.Value is not null)
+            .ToDictionary(),
+    };
+
+    /// <summary>Has the probes of what runs asked, and writes down for which run they failed: it is stopped for that even by a later agent.</summary>
+    private void Probe(WorkloadTarget? target)
+    {
+        for (var i = 0; i < containers.Count; i++)
+        {
+            var record = containers[i];
+            if (record.Exit is not null || record.StopCause is not null || target is null || record.Hash != target.Hash ||
+                target.Template.Containers.FirstOrDefault(container => container.Name == record.Container) is not { } spec)
+            {
+                continue;
+            }
+
+            tools.Probes.Watch(record, spec, reported?.Containers.FirstOrDefault(status => status.ContainerId == record.Id)?.Ready == true);
+            if (tools.Probes.Find(record.Id)?.Failure is { } cause)
+            {
+                containers[i] = record with { StopCause = cause };
+                tools.Records.Write(containers[i]);
+            }
+        }
+    }
 
     // A sandbox that could not be made is tried again later, not at once.
     private bool IsWaiting(WorkloadPlan plan, DateTimeOffset now) =>
@@ -109,8 +138,10 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
             var record = containers[i];
             if (record.Exit is null && tools.Runtime.ExitOf(record) is { } exit)
             {
+                exit = record.StopCause is { } cause ? exit with { Reason = WorkloadPlan.ProbeFailed, Message = cause } : exit;
                 containers[i] = record with { Exit = exit };
                 tools.Records.Write(containers[i]);
+                tools.Probes.Forget(record.Id);
                 LogEnded(tools.Log, record.Id, exit.Code, exit.Reason);
             }
             else if (record is { Exit: null, StartedAt: null })
@@ -230,7 +261,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
         }
 
         var told = problem ?? (preparation is not null ? new(ReadyReasons.ImagePulling, "its images are being fetched") : null);
-        var status = WorkloadReport.Make(target, view, told, tools.Runtime.MissingControllers, reported, tools.Time.GetUtcNow());
+        var status = WorkloadReport.Make(target, view, told, tools.Runtime, reported, tools.Time.GetUtcNow());
         var bytes = BytesOf(status);
         if (!bytes.AsSpan().SequenceEqual(reportedBytes))
         {

@@ -1,4 +1,6 @@
+using System.Collections.ObjectModel;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Probes;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -28,7 +30,11 @@ internal abstract record WorkloadStep
 /// <param name="Sandbox">Null: none.</param>
 /// <param name="SandboxUsable">False after a reboot: recorded, but no longer there.</param>
 /// <param name="Containers">All runs that are recorded. One without an exit is running.</param>
-internal sealed record WorkloadView(SandboxRecord? Sandbox, bool SandboxUsable, IReadOnlyList<ContainerRecord> Containers);
+internal sealed record WorkloadView(SandboxRecord? Sandbox, bool SandboxUsable, IReadOnlyList<ContainerRecord> Containers)
+{
+    /// <summary>How far the probes of runs have come, by the run's id.</summary>
+    public IReadOnlyDictionary<string, ProbedRun> Probed { get; init; } = ReadOnlyDictionary<string, ProbedRun>.Empty;
+}
 
 /// <summary>
 /// What to do next for one workload: desired × what exists × time. Pure. Carry out the steps, look again, and plan anew,
@@ -38,6 +44,9 @@ internal sealed record WorkloadView(SandboxRecord? Sandbox, bool SandboxUsable, 
 /// <param name="Due">When there is something to do although nothing happened; null: never.</param>
 internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeOffset? Due)
 {
+    /// <summary>Reason of the exit of a run that was stopped for its probes.</summary>
+    public const string ProbeFailed = "ProbeFailed";
+
     private static readonly WorkloadPlan Nothing = new([], null);
 
     /// <summary>Whether a sandbox or containers of another uid or content must go before the target can be.</summary>
@@ -71,17 +80,22 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
             due = Earlier(due, PlanContainer(spec.Name, target.Template.RestartPolicy, view, now, steps));
         }
 
-        return new(steps, due);
+        return target.Template.InitContainers is { Count: > 0 } && (due is not null || steps.Exists(step => step is WorkloadStep.Start))
+            ? PlanInit(target.Template, view, now, new(steps, due))
+            : new(steps, due);
     }
+
+    /// <summary>Whether an init container that ended as it did needs no further run, or gets none.</summary>
+    public static bool EndsInit(RestartPolicy policy, ContainerExit exit) => exit.Code == 0 || policy == RestartPolicy.Never;
 
     /// <summary>Whether the policy wants another run after that exit.</summary>
     public static bool Restarts(RestartPolicy policy, ContainerExit exit) =>
-        policy == RestartPolicy.Always || (policy == RestartPolicy.OnFailure && exit.Code != 0);
+        policy == RestartPolicy.Always || (policy == RestartPolicy.OnFailure && (exit.Code != 0 || exit.Reason == ProbeFailed));
 
     private static DateTimeOffset? PlanContainer(
         string name, RestartPolicy policy, WorkloadView view, DateTimeOffset now, List<WorkloadStep> steps)
     {
-        var runs = view.Containers.Where(container => container.Container == name).OrderByDescending(container => container.Attempt).ToList();
+        var runs = RunsOf(name, view);
         if (runs.Count == 0)
         {
             steps.Add(new WorkloadStep.Start(name, 0, 0));
@@ -92,6 +106,11 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
         steps.AddRange(runs.Skip(2).Select(old => new WorkloadStep.Remove(old)));
         if (newest.Exit is not { } exit)
         {
+            if (newest.StopCause is not null)
+            {
+                steps.Add(new WorkloadStep.Stop(newest));
+            }
+
             return null;
         }
 
@@ -114,6 +133,61 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
         steps.Add(new WorkloadStep.Start(name, newest.Attempt + 1, RestartBackoff.FailuresAfter(newest)));
         return null;
     }
+
+    // Nothing of the others is started before each init container ended with success in this very sandbox.
+    private static WorkloadPlan PlanInit(PodSpec template, WorkloadView view, DateTimeOffset now, WorkloadPlan then)
+    {
+        List<WorkloadStep> steps = [.. then.Steps.Where(step => step is not WorkloadStep.Start)];
+        foreach (var name in template.InitContainers!.Select(init => init.Name))
+        {
+            var runs = RunsOf(name, view);
+            steps.AddRange(runs.Skip(2).Select(old => new WorkloadStep.Remove(old)));
+            if (runs is not [var newest, ..])
+            {
+                steps.Add(new WorkloadStep.Start(name, 0, 0));
+                return new(steps, null);
+            }
+
+            if (newest.Exit is not { } exit)
+            {
+                return new(steps, null);
+            }
+
+            if (!newest.Retired)
+            {
+                steps.Add(new WorkloadStep.Retire(newest));
+            }
+
+            if (newest.SandboxAttempt != view.Sandbox!.Attempt)
+            {
+                steps.Add(new WorkloadStep.Start(name, newest.Attempt + 1, 0));
+                return new(steps, null);
+            }
+
+            if (exit.Code == 0)
+            {
+                continue;
+            }
+
+            if (EndsInit(template.RestartPolicy, exit))
+            {
+                return new(steps, null);
+            }
+
+            var due = RestartBackoff.DueAfter(newest, now);
+            if (due <= now)
+            {
+                steps.Add(new WorkloadStep.Start(name, newest.Attempt + 1, RestartBackoff.FailuresAfter(newest)));
+            }
+
+            return new(steps, due > now ? due : null);
+        }
+
+        return new([.. steps, .. then.Steps.Where(step => step is WorkloadStep.Start)], then.Due);
+    }
+
+    private static List<ContainerRecord> RunsOf(string name, WorkloadView view) =>
+        [.. view.Containers.Where(container => container.Container == name).OrderByDescending(container => container.Attempt)];
 
     private static WorkloadPlan TearDown(WorkloadView view, bool volumes)
     {

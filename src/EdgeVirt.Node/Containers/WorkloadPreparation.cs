@@ -29,9 +29,9 @@ internal static class WorkloadPreparation
     {
         // Values first: they cost nothing, and a missing one makes pulling pointless.
         CheckVolumes(target);
-        var environments = target.Template.Containers.ToDictionary(container => container.Name, container => EnvironmentOf(container, target.References));
+        var environments = target.Template.AllContainers().ToDictionary(container => container.Name, container => EnvironmentOf(container, target.References));
         var prepared = new Dictionary<string, PreparedContainer>();
-        foreach (var container in target.Template.Containers)
+        foreach (var container in target.Template.AllContainers())
         {
             prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, ct), environments[container.Name]);
         }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EdgeVirt.Node.Containers.Probes;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using Microsoft.Extensions.Logging;
@@ -18,12 +19,15 @@ internal sealed partial class WorkloadReconciler(
 
     private readonly ConcurrentDictionary<string, Work> works = new();
     private readonly ConcurrentDictionary<string, Work> waiting = new();
-    private readonly WorkloadTools tools = new(store, records, runtime, images, time, log);
+    private readonly ContainerProbes probes = new(runtime, time, log);
     private readonly CancellationTokenSource lifetime = new();
+    private WorkloadTools? shared;
     private DesiredSnapshot? applied;
     private Task garbage = Task.CompletedTask;
     private DateTimeOffset? lastGarbage;
     private bool recovered;
+
+    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, time, log);
 
     public event Action? Woken;
 
@@ -81,8 +85,10 @@ internal sealed partial class WorkloadReconciler(
 
     public async ValueTask DisposeAsync()
     {
-        runtime.Ended -= OnEnded;
+        runtime.Ended -= OnChanged;
+        probes.Changed -= OnChanged;
         await lifetime.CancelAsync();
+        await probes.DisposeAsync();
         foreach (var work in works.Values)
         {
             await work.Running;
@@ -122,7 +128,8 @@ internal sealed partial class WorkloadReconciler(
             WorkOf(observed.Name).Owner.Adopt(observed);
         }
 
-        runtime.Ended += OnEnded;
+        runtime.Ended += OnChanged;
+        probes.Changed += OnChanged;
     }
 
     private void Apply(DesiredSnapshot desired)
@@ -152,7 +159,7 @@ internal sealed partial class WorkloadReconciler(
 
     private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
     {
-        var owner = new WorkloadOwner(name, tools);
+        var owner = new WorkloadOwner(name, Tools);
         owner.Prepared += OnPrepared;
         return new Work(owner);
     });
@@ -165,7 +172,7 @@ internal sealed partial class WorkloadReconciler(
         }
     }
 
-    private void OnEnded(string containerId)
+    private void OnChanged(string containerId)
     {
         // Before the first accepted document nothing is touched, not even restarted.
         if (applied is not null && records.FindContainer(containerId) is { } record && works.TryGetValue(record.Workload, out var work))

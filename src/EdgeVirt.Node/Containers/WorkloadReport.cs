@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Oci;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -8,23 +9,28 @@ internal static class WorkloadReport
     /// <param name="target">Null: it is being removed.</param>
     /// <param name="view">What it has on the node.</param>
     /// <param name="problem">What keeps it from going on; null: nothing.</param>
-    /// <param name="missingControllers">Whose limits are not enforced.</param>
+    /// <param name="runtime">Says what is not enforced here.</param>
     /// <param name="before">The last report: gives the node's name and the times of conditions that did not change.</param>
     /// <param name="now">Now.</param>
     public static WorkloadInstanceStatus Make(
         WorkloadTarget? target,
         WorkloadView view,
         WorkloadProblem? problem,
-        IReadOnlyList<string> missingControllers,
+        IContainerRuntime runtime,
         WorkloadInstanceStatus? before,
         DateTimeOffset now)
     {
         var names = target?.Template.Containers.Select(container => container.Name) ?? view.Containers.Select(container => container.Container).Distinct();
-        var containers = names.Select(name => StatusOf(name, target, view)).ToList();
-        List<Condition> conditions = [ReadyOf(target, view, containers, problem)];
+        var containers = names.Select(name => StatusOf(name, target, view, WorkloadPlan.Restarts)).ToList();
+        var init = target?.Template.InitContainers?.Select(spec => StatusOf(spec.Name, target, view, (policy, exit) => !WorkloadPlan.EndsInit(policy, exit))).ToList();
+        List<Condition> conditions = [ReadyOf(target, view, init ?? [], containers, problem)];
         if (target is not null)
         {
-            conditions.Add(LimitsOf(target, missingControllers));
+            conditions.Add(LimitsOf(target, runtime.MissingControllers));
+            if (!runtime.HasSeccomp && target.Template.AllContainers().Any(container => ContainerSecurity.WantsSeccomp(container.SecurityContext, target.Template.SecurityContext)))
+            {
+                conditions.Add(NoSeccomp);
+            }
         }
 
         return new WorkloadInstanceStatus
@@ -32,12 +38,13 @@ internal static class WorkloadReport
             Node = target?.Node ?? before?.Node ?? "",
             ObservedGeneration = target?.Workload.Generation ?? before?.ObservedGeneration ?? 0,
             Address = view.SandboxUsable ? view.Sandbox?.Address : null,
+            InitContainers = init is { Count: > 0 } ? init : null,
             Containers = containers,
             Conditions = [.. conditions.Select(condition => condition with { LastTransitionTime = SinceOf(condition, before, now) })],
         };
     }
 
-    private static ContainerStatus StatusOf(string name, WorkloadTarget? target, WorkloadView view)
+    private static ContainerStatus StatusOf(string name, WorkloadTarget? target, WorkloadView view, Func<RestartPolicy, ContainerExit, bool> restarts)
     {
         var runs = view.Containers.Where(container => container.Container == name).OrderByDescending(container => container.Attempt).ToList();
         if (runs.Count == 0)
@@ -46,11 +53,13 @@ internal static class WorkloadReport
         }
 
         var newest = runs[0];
-        var ends = newest.Exit is { } exit && (target is null || !WorkloadPlan.Restarts(target.Template.RestartPolicy, exit));
+        var ends = newest.Exit is { } exit && (target is null || !restarts(target.Template.RestartPolicy, exit));
+        var isRunning = newest is { Exit: null, StartedAt: not null };
         return new ContainerStatus
         {
             Name = name,
-            State = ends ? ContainerState.Terminated : newest is { Exit: null, StartedAt: not null } ? ContainerState.Running : ContainerState.Waiting,
+            State = ends ? ContainerState.Terminated : isRunning ? ContainerState.Running : ContainerState.Waiting,
+            Ready = isRunning && view.Probed.GetValueOrDefault(newest.Id) is null or { IsReady: true },
             ContainerId = newest.Id,
             ImageDigest = newest.ImageDigest,
             RestartCount = newest.Attempt,
@@ -59,7 +68,8 @@ internal static class WorkloadReport
         };
     }
 
-    private static Condition ReadyOf(WorkloadTarget? target, WorkloadView view, List<ContainerStatus> containers, WorkloadProblem? problem)
+    private static Condition ReadyOf(
+        WorkloadTarget? target, WorkloadView view, List<ContainerStatus> init, List<ContainerStatus> containers, WorkloadProblem? problem)
     {
         if (target is null)
         {
@@ -76,16 +86,20 @@ internal static class WorkloadReport
             return NotReady(ReadyReasons.Stopping, "the version before is being stopped");
         }
 
-        if (containers.FirstOrDefault(container => container is { State: ContainerState.Terminated, LastExit.Code: not 0 }) is { } failed)
+        // While init containers are at work the others wait, whatever became of their runs before.
+        if (containers.Exists(container => container.State == ContainerState.Waiting) && init.FindIndex(container => container is not { State: ContainerState.Terminated, LastExit.Code: 0 }) is >= 0 and var at)
         {
-            return NotReady(ReadyReasons.Failed, $"container '{failed.Name}' {Words(failed.LastExit!)} and is not started again");
+            return Trouble([init[at]], "init container") ?? NotReady(ReadyReasons.Initializing, $"init container '{init[at].Name}' ({at + 1} of {init.Count}) has not ended yet");
         }
 
-        if (containers.FirstOrDefault(container => container is { State: ContainerState.Waiting, LastExit: not null }) is { } waiting)
+        if (Trouble(containers, "container") is { } trouble)
         {
-            return waiting.LastExit!.Reason == "StartError"
-                ? NotReady(ReadyReasons.StartFailed, $"container '{waiting.Name}' could not be started: {waiting.LastExit.Message}")
-                : NotReady(ReadyReasons.Restarting, $"container '{waiting.Name}' {Words(waiting.LastExit)} and is started again ({waiting.RestartCount} restarts)");
+            return trouble;
+        }
+
+        if (containers.Find(container => container is { State: ContainerState.Running, Ready: false }) is { } unready && view.Probed[unready.ContainerId!] is { Complaint: { } complaint } probed)
+        {
+            return NotReady(probed.HasFailed ? ReadyReasons.ProbeFailed : ReadyReasons.Starting, $"container '{unready.Name}' {complaint}");
         }
 
         return containers switch
@@ -96,9 +110,27 @@ internal static class WorkloadReport
         };
     }
 
+    private static Condition? Trouble(List<ContainerStatus> containers, string what)
+    {
+        if (containers.Find(container => container is { State: ContainerState.Terminated, LastExit.Code: not 0 }) is { } failed)
+        {
+            return NotReady(ReadyReasons.Failed, $"{what} '{failed.Name}' {Words(failed.LastExit!)} and is not started again");
+        }
+
+        if (containers.Find(container => container is { State: ContainerState.Waiting, LastExit: not null }) is { } waiting)
+        {
+            return waiting.LastExit!.Reason == "StartError"
+                ? NotReady(ReadyReasons.StartFailed, $"{what} '{waiting.Name}' could not be started: {waiting.LastExit.Message}")
+                : NotReady(ReadyReasons.Restarting, $"{what} '{waiting.Name}' {Words(waiting.LastExit)} and is started again ({waiting.RestartCount} restarts)");
+        }
+
+        return null;
+    }
+
     private static string Words(ContainerExit exit) => exit switch
     {
         { Reason: "OOMKilled" } => "was killed for using more memory than its limit",
+        { Reason: WorkloadPlan.ProbeFailed, Message: { } message } => $"was stopped: {message},",
         { Reason: "Lost", Message: { } message } => $"was lost ({message})",
         { Signal: { } signal } => $"was ended by {signal}",
         _ => $"ended with exit code {exit.Code}",
@@ -106,7 +138,7 @@ internal static class WorkloadReport
 
     private static Condition LimitsOf(WorkloadTarget target, IReadOnlyList<string> missingControllers)
     {
-        var resources = target.Template.Containers.Select(container => container.Resources).ToList();
+        var resources = target.Template.AllContainers().Select(container => container.Resources).ToList();
         var asked = new[]
         {
             ("cpu", resources.Any(asks => asks.CpuRequest() is not null)),
@@ -130,6 +162,14 @@ internal static class WorkloadReport
 
     private static Condition NotEnforced(string reason, string message) =>
         new() { Type = ConditionTypes.LimitsEnforced, Status = ConditionStatus.False, Reason = reason, Message = message };
+
+    private static Condition NoSeccomp { get; } = new()
+    {
+        Type = ConditionTypes.SeccompEnforced,
+        Status = ConditionStatus.False,
+        Reason = SeccompEnforcedReasons.SeccompMissing,
+        Message = "the containers' system calls are not filtered: the node's kernel or OCI runtime has no seccomp",
+    };
 
     private static Condition NotReady(string reason, string message) =>
         new() { Type = ConditionTypes.Ready, Status = ConditionStatus.False, Reason = reason, Message = message };

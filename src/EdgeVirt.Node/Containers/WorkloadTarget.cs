@@ -79,7 +79,7 @@ internal sealed class WorkloadTarget
             }
         }
 
-        foreach (var source in template.Containers.SelectMany(container => container.Env ?? []).Select(env => env.ValueFrom))
+        foreach (var source in template.AllContainers().SelectMany(container => container.Env ?? []).Select(env => env.ValueFrom))
         {
             if (source?.SecretKeyRef is { } secret)
             {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -32,6 +33,13 @@ internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = n
 
     /// <summary>The bridge's address.</summary>
     public string Gateway => pool.Gateway;
+
+    /// <summary>A TCP socket in the network that the bridge is in.</summary>
+    public Socket NewSocket()
+    {
+        static Socket Make() => new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        return hostNamespace is null ? Make() : NetworkNamespaces.Run(hostNamespace, Make);
+    }
 
     /// <summary>Takes an address, or the one that a record says.</summary>
     /// <exception cref="AddressesExhaustedException">None is free.</exception>

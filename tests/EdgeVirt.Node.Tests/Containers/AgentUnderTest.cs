@@ -19,14 +19,16 @@ internal sealed class AgentUnderTest : IAsyncDisposable
         files = new StoreFiles(options, quarantine, new StorageHealth(quarantine, time), NullLogger<StoreFiles>.Instance);
         Store = new NodeStore(files, time, NullLogger<NodeStore>.Instance);
         Records = new RecordStore(new NodeDirectories(options), NullLogger<RecordStore>.Instance);
-        var made = runtime(Records);
-        owned = made as IDisposable;
-        Reconciler = new WorkloadReconciler(Store, Records, made, images, time, NullLogger<WorkloadReconciler>.Instance);
+        Runtime = runtime(Records);
+        owned = Runtime as IDisposable;
+        Reconciler = new WorkloadReconciler(Store, Records, Runtime, images, time, NullLogger<WorkloadReconciler>.Instance);
     }
 
     public NodeStore Store { get; }
 
     public RecordStore Records { get; }
+
+    public IContainerRuntime Runtime { get; }
 
     public WorkloadReconciler Reconciler { get; }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Probes;
 
 namespace EdgeVirt.Node.Tests.Containers;
 
@@ -17,6 +18,8 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
     public string Version => "fake 1";
 
     public IReadOnlyList<string> MissingControllers { get; set; } = [];
+
+    public bool HasSeccomp { get; set; } = true;
 
     public ConcurrentQueue<string> Calls { get; } = new();
 
@@ -76,13 +79,26 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
         return time.GetUtcNow();
     }
 
+    /// <summary>What a container answers to probes and hooks, by its name; success where nothing is said.</summary>
+    public ConcurrentDictionary<string, Func<ContainerAction, ActionAnswer>> Answers { get; } = new();
+
+    public Task<ActionAnswer> ActAsync(ContainerRecord container, ContainerAction action, TimeSpan timeout, CancellationToken ct)
+    {
+        Calls.Enqueue($"ask {container.Id}");
+        return Task.FromResult(Answers.TryGetValue(container.Container, out var answer) ? answer(action) : ActionAnswer.Success);
+    }
+
     public ContainerExit? ExitOf(ContainerRecord container) => runs.TryGetValue(container.Id, out var exit)
         ? exit
         : new ContainerExit { Code = 255, Reason = "Lost", FinishedAt = time.GetUtcNow() };
 
+    /// <summary>What was given at each stop.</summary>
+    public ConcurrentQueue<TimeSpan> Graces { get; } = new();
+
     public Task StopAsync(ContainerRecord container, TimeSpan grace, CancellationToken ct)
     {
         Calls.Enqueue($"stop {container.Id}");
+        Graces.Enqueue(grace);
         End(container.Id, 143);
         return Task.CompletedTask;
     }

@@ -234,6 +234,18 @@ internal sealed class WorkloadReconcilerTests
         Assert.That(condition.Reason, Is.EqualTo(LimitsEnforcedReasons.ControllerMissing));
     }
 
+    [TestCase(false, SeccompProfileType.RuntimeDefault, true)]
+    [TestCase(false, SeccompProfileType.Unconfined, false)]
+    [TestCase(true, SeccompProfileType.RuntimeDefault, false)]
+    public async Task System_calls_that_cannot_be_filtered_are_a_condition(bool hasSeccomp, SeccompProfileType wanted, bool told)
+    {
+        runtime.HasSeccomp = hasSeccomp;
+        var container = Container() with { SecurityContext = new SecurityContext { SeccompProfile = new SeccompProfile { Type = wanted } } };
+        await agent.DesireAsync(1, Document(Workload("web") with { Template = Template() with { Containers = [container] } }));
+        var status = await agent.UntilAsync("web", IsReady);
+        Assert.That(status.Conditions.Any(condition => condition is { Type: ConditionTypes.SeccompEnforced, Status: ConditionStatus.False }), Is.EqualTo(told));
+    }
+
     [Test]
     public async Task A_damaged_record_costs_its_container_and_nothing_else()
     {

@@ -10,30 +10,16 @@ internal static class ContainerConfig
     private const ulong CpuPeriod = 100_000;
     private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    // Docker's default set.
-    private static readonly string[] Capabilities =
-    [
-        "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
-        "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-    ];
-
-    private static readonly string[] Masked =
-    [
-        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
-        "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
-    ];
-
-    private static readonly string[] ReadOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
     /// <param name="start">What is to run.</param>
     /// <param name="directories">Where its files are.</param>
     /// <param name="root">Its file system, mounted: users are looked up in it.</param>
-    /// <param name="missingControllers">Their limits are left out.</param>
-    /// <exception cref="StartFailedException">There is nothing to run, or the user does not exist.</exception>
-    public static RuntimeSpec Make(ContainerStart start, NodeDirectories directories, string root, IReadOnlyList<string> missingControllers)
+    /// <param name="features">What cannot be enforced here is left out.</param>
+    /// <exception cref="StartFailedException">There is nothing to run, or it may not run as it would.</exception>
+    public static RuntimeSpec Make(ContainerStart start, NodeDirectories directories, string root, RuntimeFeatures features)
     {
         var (spec, image) = (start.Spec, start.Image.Config);
-        var user = UserDatabase.Resolve(image.User, root);
+        var security = ContainerSecurity.Of(spec.SecurityContext, start.Target.Template.SecurityContext, image.User, root, features);
+        var user = security.User;
         return new RuntimeSpec
         {
             Process = new SpecProcess
@@ -42,11 +28,12 @@ internal static class ContainerConfig
                 Args = ArgsOf(spec, image.Entrypoint, image.Cmd),
                 Env = EnvironmentOf(image.Env, start.Environment, start.Target.Workload.Name, user.Home),
                 Cwd = spec.WorkingDir ?? (string.IsNullOrEmpty(image.WorkingDir) ? "/" : image.WorkingDir),
-                Capabilities = user.Uid == 0 ? new(Capabilities, Capabilities, Capabilities) : new(Capabilities, [], []),
+                Capabilities = security.SpecCapabilities,
+                NoNewPrivileges = security.NoNewPrivileges,
             },
-            Root = new SpecRoot(root, Readonly: false),
+            Root = new SpecRoot(root, security.ReadOnlyRoot),
             Hostname = start.Target.Workload.Name,
-            Mounts = [.. SystemMounts, .. FileMounts(directories.Sandbox(start.Sandbox.Id)), .. VolumeMounts(start, directories)],
+            Mounts = [.. security.Privileged ? PrivilegedMounts : SystemMounts, .. FileMounts(directories.Sandbox(start.Sandbox.Id)), .. VolumeMounts(start, directories)],
             Annotations = new Dictionary<string, string>
             {
                 [OwnerAnnotation] = directories.CgroupParent,
@@ -58,9 +45,10 @@ internal static class ContainerConfig
             {
                 Namespaces = NamespacesOf(start.Sandbox, directories),
                 CgroupsPath = directories.Cgroup(start.Record.Id),
-                Resources = ResourcesOf(spec.Resources, missingControllers),
-                MaskedPaths = Masked,
-                ReadonlyPaths = ReadOnly,
+                Resources = ResourcesOf(spec.Resources, security.Privileged, features.MissingControllers),
+                MaskedPaths = security.MaskedPaths,
+                ReadonlyPaths = security.ReadOnlyPaths,
+                Seccomp = security.Seccomp,
             },
         };
     }
@@ -74,6 +62,14 @@ internal static class ContainerConfig
         new("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
         new("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
         new("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", "ro"]),
+    ];
+
+    // The node's own devices, also those that come later; what lies in /sys may be changed.
+    private static IReadOnlyList<SpecMount> PrivilegedMounts { get; } =
+    [
+        .. SystemMounts.Select(mount => mount.Destination == "/dev"
+            ? new SpecMount("/dev", "bind", "/dev", ["rbind", "rprivate", "nosuid", "rw"])
+            : mount with { Options = [.. mount.Options.Where(option => option != "ro")] }),
     ];
 
     // As in Kubernetes: command replaces both of the image's, args only its command.
@@ -107,9 +103,9 @@ internal static class ContainerConfig
         return sandbox.HostNetwork ? own : [.. own, new("network", directories.NetworkNamespace(sandbox.Id))];
     }
 
-    private static SpecResources ResourcesOf(ResourceRequirements? resources, IReadOnlyList<string> missing) => new()
+    private static SpecResources ResourcesOf(ResourceRequirements? resources, bool allDevices, IReadOnlyList<string> missing) => new()
     {
-        Devices = [new SpecDevice(false, "rwm")],
+        Devices = [new SpecDevice(allDevices, "rwm")],
         Cpu = missing.Contains("cpu") ? null : CpuOf(resources),
         Memory = resources?.Limits?.Memory is { } memory && !missing.Contains("memory") ? new SpecMemory((long)memory.Value) : null,
         Pids = resources?.Limits?.Pids is { } pids && !missing.Contains("pids") ? new SpecPids(pids) : null,

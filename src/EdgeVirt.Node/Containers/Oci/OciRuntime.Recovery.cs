@@ -158,7 +158,9 @@ internal sealed partial class OciRuntime
     {
         try
         {
-            Version = RuntimeBinary.ParseVersion((await ProcessRunner.RunAsync(Binary.Runtime, ["--version"], ToolTimeout, ct: ct)).Output);
+            var said = (await ProcessRunner.RunAsync(Binary.Runtime, ["--version"], ToolTimeout, ct: ct)).Output;
+            Version = RuntimeBinary.ParseVersion(said);
+            runtimeHasSeccomp = RuntimeFeatures.SaysSeccomp(said);
         }
         catch (Exception e) when (e is StartFailedException or ProcessFailedException)
         {

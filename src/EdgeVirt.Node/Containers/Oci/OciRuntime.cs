@@ -30,6 +30,8 @@ internal sealed partial class OciRuntime(
     private readonly ConcurrentDictionary<string, Task> connecting = new();
     private readonly SemaphoreSlim starts = new(StartsAtOnce, StartsAtOnce);
     private RuntimeBinary? binary;
+    private RuntimeFeatures? features;
+    private bool runtimeHasSeccomp;
     private FileSystemWatcher? watcher;
     private ITimer? check;
 
@@ -42,6 +44,10 @@ internal sealed partial class OciRuntime(
         .. new[] { "cpu", "memory", "pids" }.Where(controller => !qos.Cgroups.HasController(controller)),
         .. QualityOfService.CanLowerOomScore ? (string[])[] : ["oom"],
     ];
+
+    public bool HasSeccomp => Features.HasSeccomp;
+
+    private RuntimeFeatures Features => features ??= RuntimeFeatures.Here(MissingControllers, runtimeHasSeccomp);
 
     private RuntimeBinary Binary => binary ??= RuntimeBinary.Choose(cgroups.Layout);
 
@@ -217,6 +223,7 @@ internal sealed partial class OciRuntime(
         check?.Dispose();
         watcher?.Dispose();
         starts.Dispose();
+        actions.Dispose();
     }
 
     internal static ContainerExit ExitWith(int code, DateTimeOffset finishedAt, bool outOfMemory) => new()
@@ -251,7 +258,7 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, MissingControllers);
+        var spec = ContainerConfig.Make(start, directories, root, Features);
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });

@@ -57,7 +57,24 @@ internal sealed record SpecLinux
     public required IReadOnlyList<string> MaskedPaths { get; init; }
 
     public required IReadOnlyList<string> ReadonlyPaths { get; init; }
+
+    public SpecSeccomp? Seccomp { get; init; }
 }
+
+internal sealed record SpecSeccomp
+{
+    public required string DefaultAction { get; init; }
+
+    public uint DefaultErrnoRet { get; init; }
+
+    public required IReadOnlyList<string> Architectures { get; init; }
+
+    public required IReadOnlyList<SpecSyscalls> Syscalls { get; init; }
+}
+
+internal sealed record SpecSyscalls(IReadOnlyList<string> Names, string Action, uint? ErrnoRet = null, IReadOnlyList<SpecSyscallArg>? Args = null);
+
+internal sealed record SpecSyscallArg(uint Index, ulong Value, ulong ValueTwo, string Op);
 
 internal sealed record SpecNamespace(string Type, string? Path = null);
 

@@ -1,0 +1,20 @@
+using System.Globalization;
+
+namespace EdgeVirt.Linux;
+
+/// <summary>What the kernel lets this process do.</summary>
+public static class ProcessSecurity
+{
+    /// <summary>Effective capabilities of this process, bit n for capability n (field CapEff of /proc/self/status).</summary>
+    public static ulong EffectiveCapabilities { get; } = CapabilitiesIn(File.ReadLines("/proc/self/status"));
+
+    /// <summary>Whether the kernel can filter system calls (seccomp(2), <c>SECCOMP_MODE_FILTER</c>).</summary>
+    public static bool KernelHasSeccomp { get; } = File.Exists("/proc/sys/kernel/seccomp/actions_avail");
+
+    internal static ulong CapabilitiesIn(IEnumerable<string> status)
+    {
+        const string Key = "CapEff:";
+        var line = status.FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal));
+        return line is not null && ulong.TryParse(line.AsSpan(Key.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var bits) ? bits : 0;
+    }
+}

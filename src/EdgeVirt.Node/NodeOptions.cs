@@ -27,6 +27,9 @@ internal sealed record NodeOptions
     /// <summary>How to reach registries, by the host that image references name.</summary>
     public IReadOnlyDictionary<string, RegistryOptions> Registries { get; init; } = new Dictionary<string, RegistryOptions>();
 
+    /// <summary>How images are fetched and kept.</summary>
+    public ImagesOptions Images { get; init; } = new();
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -57,6 +60,9 @@ internal sealed record RegistryOptions
 {
     /// <summary>Base address, http or https; absent: https and the host as named.</summary>
     public string? Url { get; init; }
+
+    /// <summary>Base addresses asked before the registry, in this order; a path goes before the repository's name.</summary>
+    public IReadOnlyList<string>? Mirrors { get; init; }
 
     /// <summary>PEM file of the authority that signed its certificate; absent: the system's authorities.</summary>
     public string? CaFile { get; init; }
@@ -90,11 +96,17 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
+        Check(options.Images.MaxConcurrentDownloads is >= 1 and <= 16, "images.maxConcurrentDownloads must be between 1 and 16");
         foreach (var (host, registry) in options.Registries)
         {
             Check(
-                registry.Url is null || (Uri.TryCreate(registry.Url, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"),
-                $"registries.{host}.url must start with http:// or https://");
+                registry.Url is null || IsWeb(registry.Url),
+                $"registries.{host}.url must start with http:// or https://, without user, query or fragment");
+            for (var i = 0; i < (registry.Mirrors?.Count ?? 0); i++)
+            {
+                Check(IsWeb(registry.Mirrors![i]), $"registries.{host}.mirrors[{i}] must start with http:// or https://, without user, query or fragment");
+            }
+
             Check(
                 registry.Username is null == registry.PasswordFile is null,
                 $"registries.{host} needs username and passwordFile, or neither");
@@ -110,6 +122,9 @@ internal static class NodeOptionsValidation
             }
         }
     }
+
+    private static bool IsWeb(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url is { UserInfo: "", Query: "", Fragment: "" };
 
     private static bool IsSubnet(string text) =>
         IPNetwork.TryParse(text, out var network)

@@ -112,6 +112,8 @@ internal sealed record NodeOptionsFile
 
     public IReadOnlyDictionary<string, RegistryOptions>? Registries { get; init; }
 
+    public ImagesOptionsFile? Images { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -128,6 +130,7 @@ internal sealed record NodeOptionsFile
         ClaimTokenFile = ClaimTokenFile ?? options.ClaimTokenFile,
         NodeName = NodeName ?? options.NodeName,
         Registries = Registries ?? options.Registries,
+        Images = Images?.Over(options.Images) ?? options.Images,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,

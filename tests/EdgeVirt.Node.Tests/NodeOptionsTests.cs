@@ -41,6 +41,22 @@ public sealed class NodeOptionsTests
             () => NodeOptionsReader.Read([name, value], _ => null),
             Throws.TypeOf<NodeOptionsException>().With.Message.Contains(message));
 
+    [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://m.test", "m.test:5000"] } } }""", "registries.docker.io.mirrors[1]")]
+    [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://user:pw@m.test"] } } }""", "registries.docker.io.mirrors[0]")]
+    public void Says_what_is_wrong_in_the_file(string json, string field)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, json);
+            Assert.That(() => NodeOptionsReader.Read(["--config", file], _ => null), Throws.TypeOf<NodeOptionsException>().With.Message.Contains(field));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     [Test]
     public void Names_an_unknown_key_of_the_file()
     {

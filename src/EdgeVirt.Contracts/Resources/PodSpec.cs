@@ -9,6 +9,9 @@ public sealed record PodSpec
     /// <summary>What containers can mount.</summary>
     public IReadOnlyList<VolumeSpec>? Volumes { get; init; }
 
+    /// <summary>Secrets whose key <c>.dockerconfigjson</c> holds credentials of registries; tried in this order, then the node's own.</summary>
+    public IReadOnlyList<LocalObjectReference>? ImagePullSecrets { get; init; }
+
     /// <summary>When a container that ended is started again.</summary>
     public RestartPolicy RestartPolicy { get; init; } = RestartPolicy.Always;
 
@@ -17,6 +20,13 @@ public sealed record PodSpec
 
     /// <summary>Seconds between SIGTERM and SIGKILL; absent: 30.</summary>
     public int? TerminationGracePeriodSeconds { get; init; }
+}
+
+/// <summary>Names a resource of the kind that the field says.</summary>
+public sealed record LocalObjectReference
+{
+    /// <summary>The resource's name.</summary>
+    public required string Name { get; init; }
 }
 
 /// <summary>When a container that ended is started again.</summary>

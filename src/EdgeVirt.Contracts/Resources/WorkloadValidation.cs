@@ -28,6 +28,7 @@ internal static partial class WorkloadValidation
             v.Add($"{path}.terminationGracePeriodSeconds", "must be between 0 and 3600 (seconds)");
         }
 
+        ValidateImagePull(pod, path, v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
         var hostPorts = new HashSet<(int, PortProtocol)>();

@@ -59,6 +59,9 @@ internal sealed class ImagePullException(string message, Exception? inner = null
     /// <summary>Whether trying again within seconds can help: a cut connection, not a wrong password.</summary>
     public bool IsPassing { get; init; }
 
+    /// <summary>Whether the fault lies with this node, a full disk for instance, so that no other source would do better.</summary>
+    public bool IsLocal { get; init; }
+
     /// <summary>What the registry asked to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

@@ -86,7 +86,8 @@ internal sealed partial class ImagePull(
         {
             try
             {
-                await using var blob = await source.OpenLayerAsync(layer, there => Report(reference, index, manifest.Layers.Count, there, layer.Size), ct);
+                await source.FetchLayerAsync(layer, there => Report(reference, index, manifest.Layers.Count, there, layer.Size), ct);
+                await using var blob = source.OpenLayer(layer);
                 var marker = await Task.Run(() => layers.Unpack(blob, layer, place, bytesLeft, ct), ct);
                 _newLayers.Add(place.ChainId);
                 source.DropLayer(layer);

@@ -32,7 +32,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         _blobs = new BlobStore(options.ImagesDirectory, options.QuarantineDirectory, time, logger);
         _references = new ReferenceStore(options.ImagesDirectory, _blobs, time);
         _layers = new LayerStore(Path.Combine(options.ImagesDirectory, "layers"), options.Limits);
-        _sources = new ImageSources(options, _blobs, _layers.CheckDisk, time);
+        _sources = new ImageSources(options, _blobs, _layers.CheckDisk, time, logger);
 
         // Layers hold setuid programs of strangers: nobody but root gets near them.
         Directory.CreateDirectory(options.ImagesDirectory);
@@ -45,7 +45,11 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
     /// <summary>The image, pulled where the policy and its absence ask for it.</summary>
     /// <exception cref="ImageRefusedException">It must not or cannot be used; lasting.</exception>
     /// <exception cref="ImagePullException">It cannot be had now; the message says what to do.</exception>
-    public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct)
+    public Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct) =>
+        EnsureAsync(reference, policy, PullTerms.None, ct);
+
+    /// <inheritdoc cref="EnsureAsync(ImageReference, ImagePullPolicy, CancellationToken)"/>
+    public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, PullTerms terms, CancellationToken ct)
     {
         var local = await FindAsync(reference, ct);
         if (local is not null && (policy != ImagePullPolicy.Always || reference.Digest is not null))
@@ -61,7 +65,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
 
         try
         {
-            return await PullAsync(reference, local, ct);
+            return await PullAsync(reference, local, terms, ct);
         }
         catch (ImagePullException unreachable) when (local is not null)
         {
@@ -105,9 +109,9 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
 
     public void Dispose() => _pulls.Dispose();
 
-    private async Task<StoredImage> PullAsync(ImageReference reference, StoredImage? local, CancellationToken ct)
+    private async Task<StoredImage> PullAsync(ImageReference reference, StoredImage? local, PullTerms terms, CancellationToken ct)
     {
-        using var source = _sources.Open(reference, isPatient: local is null);
+        using var source = _sources.Open(reference, terms, isPatient: local is null);
         var pull = new ImagePull(_options, source, _blobs, _layers, _time, _logger);
         var (digest, bytes) = await pull.ResolveAsync(reference, ct);
         await _pulls.WaitAsync(ct);

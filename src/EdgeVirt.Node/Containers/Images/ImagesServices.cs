@@ -13,9 +13,11 @@ internal static class ImagesServices
     {
         ImagesDirectory = Path.Combine(node.DataDir, "images"),
         QuarantineDirectory = node.QuarantineDirectory,
+        MaxConcurrentDownloads = node.Images.MaxConcurrentDownloads,
         Registries = node.Registries.ToDictionary(entry => entry.Key, entry => new RegistryAccess
         {
-            Url = new Uri(entry.Value.Url ?? $"https://{entry.Key}"),
+            Url = entry.Value.Url is { } url ? new Uri(url) : RegistryAccess.DefaultUrl(entry.Key),
+            Mirrors = [.. (entry.Value.Mirrors ?? []).Select(mirror => new Uri(mirror))],
             CaFile = entry.Value.CaFile,
             Username = entry.Value.Username,
             PasswordFile = entry.Value.PasswordFile,

@@ -169,7 +169,7 @@ internal sealed class RegistryPullTests
         Assert.That(await EnsureAsync("registry.test/app:1"), Is.Not.Null);
     }
 
-    private static async Task<string> BcryptAsync(string password)
+    internal static async Task<string> BcryptAsync(string password)
     {
         var made = await StoreFixture.RunAsync("python3", "-c", $"import crypt; print(crypt.crypt('{password}', crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))");
         return made.Trim().Replace("$2b$", "$2y$", StringComparison.Ordinal);

@@ -116,7 +116,7 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
         if (free - more < limits.MinFreeBytes)
         {
             throw new ImagePullException(
-                $"The image would leave less than {limits.MinFreeBytes >> 20} MiB free ({free >> 20} MiB are); remove workloads or images, or use a larger disk.");
+                $"The image would leave less than {limits.MinFreeBytes >> 20} MiB free ({free >> 20} MiB are); remove workloads or images, or use a larger disk.") { IsLocal = true };
         }
     }
 

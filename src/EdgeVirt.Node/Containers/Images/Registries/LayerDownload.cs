@@ -166,7 +166,7 @@ internal sealed class LayerDownload(
         }
         catch (IOException full)
         {
-            throw new ImagePullException($"A layer cannot be stored ({full.Message}); free space in the data directory or replace the disk.", full);
+            throw new ImagePullException($"A layer cannot be stored ({full.Message}); free space in the data directory or replace the disk.", full) { IsLocal = true };
         }
     }
 

@@ -29,7 +29,13 @@ internal sealed class LayoutSource(string directory) : IImageSource
     public async Task<byte[]> FetchConfigAsync(Descriptor descriptor, CancellationToken ct) =>
         Sized(await ReadBlobAsync(descriptor.Digest!, ct), descriptor);
 
-    public Task<FileStream> OpenLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct)
+    public Task FetchLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct)
+    {
+        progress(descriptor.Size);
+        return Task.CompletedTask;
+    }
+
+    public Stream OpenLayer(Descriptor descriptor)
     {
         var file = Open(BlobPath(descriptor.Digest!));
         if (file.Length != descriptor.Size)
@@ -39,8 +45,7 @@ internal sealed class LayoutSource(string directory) : IImageSource
             throw new ImageRefusedException(ImageRefusedReason.SizeMismatch, $"Blob {descriptor.Digest} has {length} bytes, its manifest says {descriptor.Size}.");
         }
 
-        progress(file.Length);
-        return Task.FromResult(file);
+        return file;
     }
 
     public void DropLayer(Descriptor descriptor)

@@ -1,0 +1,14 @@
+namespace EdgeVirt.Contracts.Resources;
+
+internal static partial class WorkloadValidation
+{
+    private static void ValidateImagePull(PodSpec pod, string path, Validation v)
+    {
+        var secrets = pod.ImagePullSecrets ?? [];
+        var names = new HashSet<string>();
+        for (var i = 0; i < secrets.Count; i++)
+        {
+            Name(secrets[i].Name, $"{path}.imagePullSecrets[{i}].name", names, v);
+        }
+    }
+}

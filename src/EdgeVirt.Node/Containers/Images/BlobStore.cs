@@ -17,6 +17,9 @@ internal sealed partial class BlobStore(string imagesDirectory, string quarantin
 
     public bool Has(string digest) => File.Exists(PathOf(digest));
 
+    /// <summary>How many bytes of it are here, whole or on their way.</summary>
+    public long BytesOf(string digest) => new[] { PathOf(digest), PartialPathOf(digest) }.Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length);
+
     /// <summary>Makes the directories and removes temporary files that a crash left. Partial downloads stay: they are resumed.</summary>
     public void Clean()
     {

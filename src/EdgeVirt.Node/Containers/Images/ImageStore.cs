@@ -31,7 +31,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         (_options, _time, _logger) = (options, time, logger);
         _blobs = new BlobStore(options.ImagesDirectory, options.QuarantineDirectory, time, logger);
         _references = new ReferenceStore(options.ImagesDirectory, _blobs, time);
-        _layers = new LayerStore(Path.Combine(options.ImagesDirectory, "layers"), options.Limits);
+        _layers = new LayerStore(Path.Combine(options.ImagesDirectory, "layers"), options.Limits, options.MeasureDisk);
         _sources = new ImageSources(options, _blobs, _layers.CheckDisk, time, logger);
 
         // Layers hold setuid programs of strangers: nobody but root gets near them.

@@ -30,6 +30,9 @@ internal sealed record ImageStoreOptions
     /// <summary>How long an image that no container uses stays, so that one just pulled is not taken from under its first container.</summary>
     public TimeSpan UnusedGrace { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How full the disk of a directory is; tests have disks of their own.</summary>
+    public Func<string, DiskSpace> MeasureDisk { get; init; } = DiskSpace.Of;
+
     public RetryLimits Retry { get; init; } = new();
 }
 

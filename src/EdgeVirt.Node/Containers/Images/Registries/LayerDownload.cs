@@ -14,6 +14,9 @@ internal sealed class LayerDownload(
 {
     private const int BufferBytes = 64 << 10;
 
+    /// <summary>More than the headers of the request that it takes to go on.</summary>
+    private const int LeastGain = 4 << 10;
+
     /// <exception cref="ImageRefusedException">The registry's bytes are not those of the descriptor.</exception>
     /// <exception cref="ImagePullException">The registry cannot be reached, or not for long enough to gain a byte.</exception>
     public async Task RunAsync(Descriptor layer, Action<long> progress, CancellationToken ct)
@@ -79,20 +82,26 @@ internal sealed class LayerDownload(
         return partial.Length > 0;
     }
 
-    /// <summary>Rounds of attempts, as long as each round gains something.</summary>
+    /// <summary>
+    /// Attempts, as long as something is gained: a link that is cut all the time but brings a piece each time is bad, not dead, and
+    /// is asked for the rest at once. Only attempts in a row that gain next to nothing wait, and are counted.
+    /// </summary>
     private async Task FillAsync(FileStream partial, Descriptor layer, IncrementalHash hash, Action<long> progress, CancellationToken ct)
     {
         while (partial.Length < layer.Size)
         {
-            var before = partial.Length;
-            try
+            await retry.ExecuteAsync(async token =>
             {
-                await retry.ExecuteAsync(async token => await AttemptAsync(partial, layer, hash, progress, token), ct);
-            }
-            catch (ImagePullException cut) when (cut.IsPassing && partial.Length > before)
-            {
-                // The link is bad, not dead.
-            }
+                var before = partial.Length;
+                try
+                {
+                    await AttemptAsync(partial, layer, hash, progress, token);
+                }
+                catch (ImagePullException cut) when (cut.IsPassing && partial.Length - before >= LeastGain)
+                {
+                    // The next round asks for the rest.
+                }
+            }, ct);
         }
     }
 

@@ -31,6 +31,10 @@ internal sealed partial class WorkloadReconciler(
 
     public IReadOnlyList<StoreArea> Reads { get; } = [StoreArea.Desired];
 
+    /// <summary>Which workload uses the image of which digest, or is about to.</summary>
+    public IEnumerable<(string Workload, string Digest)> ImagesInUse =>
+        works.SelectMany(pair => pair.Value.Owner.ImagesInUse.Select(digest => (pair.Key, digest)));
+
     public async ValueTask<TimeSpan?> ReconcileAsync(CancellationToken ct)
     {
         if (!recovered)

@@ -20,6 +20,12 @@ internal sealed partial class BlobStore(string imagesDirectory, string quarantin
     /// <summary>How many bytes of it are here, whole or on their way.</summary>
     public long BytesOf(string digest) => new[] { PathOf(digest), PartialPathOf(digest) }.Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length);
 
+    /// <summary>Of all whole blobs.</summary>
+    public long StoredBytes => new DirectoryInfo(_blobs).EnumerateFiles().Sum(file => file.Length);
+
+    /// <summary>Of all downloads that are not whole yet.</summary>
+    public long PartialBytes => new DirectoryInfo(_partial).EnumerateFiles().Sum(file => file.Length);
+
     /// <summary>Makes the directories and removes temporary files that a crash left. Partial downloads stay: they are resumed.</summary>
     public void Clean()
     {

@@ -10,7 +10,7 @@ internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, L
     {
         HashSet<string> manifests = [.. manifestsInUse];
         List<string> oldReferences = [];
-        foreach (var (path, digest, used) in references.All())
+        foreach (var (path, _, digest, used) in references.All())
         {
             if (digest is not null && (used > unusedSince || manifestsInUse.Contains(digest)))
             {

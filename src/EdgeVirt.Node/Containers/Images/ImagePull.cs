@@ -19,9 +19,12 @@ internal sealed partial class ImagePull(
     private long _reported = time.GetTimestamp();
 
     /// <summary>Which manifest the reference stands for on this platform.</summary>
-    public async Task<(string Digest, byte[] Bytes)> ResolveAsync(ImageReference reference, CancellationToken ct)
+    public Task<(string Digest, byte[] Bytes)> ResolveAsync(ImageReference reference, CancellationToken ct) => ResolveAsync(reference.Digest ?? reference.Tag!, ct);
+
+    /// <inheritdoc cref="ResolveAsync(ImageReference, CancellationToken)"/>
+    public async Task<(string Digest, byte[] Bytes)> ResolveAsync(string tagOrDigest, CancellationToken ct)
     {
-        var bytes = await source.FetchManifestAsync(reference.Digest ?? reference.Tag!, ct);
+        var bytes = await source.FetchManifestAsync(tagOrDigest, ct);
         for (var depth = 0; depth < 4; depth++)
         {
             var document = ImageManifest.ReadDocument(bytes);
@@ -126,7 +129,8 @@ internal sealed partial class ImagePull(
         }
     }
 
-    private void GiveBack()
+    /// <summary>Removes what this pull brought.</summary>
+    public void GiveBack()
     {
         foreach (var chainId in _newLayers)
         {

@@ -14,6 +14,9 @@ internal sealed partial class ImageStore
     [LoggerMessage(Level = LogLevel.Warning, Message = "Using {Image} as it is on this node ({Digest}): {Problem}")]
     private static partial void LogImageAtHand(ILogger logger, ImageReference image, string digest, string problem);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Imported {Image} ({Digest}) from {Path}")]
+    private static partial void LogImported(ILogger logger, ImageReference image, string digest, string path);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Removed unused images: {Mebibytes} MiB freed")]
     private static partial void LogFreed(ILogger logger, long mebibytes);
 }

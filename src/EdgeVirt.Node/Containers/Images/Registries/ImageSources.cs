@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images.Archives;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.Retry;
@@ -17,7 +18,7 @@ internal sealed class ImageSources(ImageStoreOptions options, BlobStore blobs, A
     {
         if (reference.IsLayout)
         {
-            return new LayoutSource(reference.Repository);
+            return new LayoutSource(new DirectoryFiles(reference.Repository));
         }
 
         var host = reference.Registry!;

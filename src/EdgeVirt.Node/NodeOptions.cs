@@ -96,7 +96,7 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
-        Check(options.Images.MaxConcurrentDownloads is >= 1 and <= 16, "images.maxConcurrentDownloads must be between 1 and 16");
+        faults.AddRange(options.Images.Faults());
         foreach (var (host, registry) in options.Registries)
         {
             Check(

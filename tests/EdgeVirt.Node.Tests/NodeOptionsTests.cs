@@ -29,6 +29,21 @@ public sealed class NodeOptionsTests
         }
     }
 
+    [Test]
+    public void What_the_file_leaves_out_of_images_has_its_default()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{ "images": { "highWatermarkPercent": 90 } }""");
+            Assert.That(NodeOptionsReader.Read(["--config", file], _ => null).Images, Is.EqualTo(new ImagesOptions { HighWatermarkPercent = 90 }));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     [TestCase("--nonsense", "x", "'--nonsense' is no option")]
     [TestCase("--hub", "https://x", "hub must be host:port")]
     [TestCase("--node-name", "No_Name", "must be a DNS label")]
@@ -43,6 +58,9 @@ public sealed class NodeOptionsTests
 
     [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://m.test", "m.test:5000"] } } }""", "registries.docker.io.mirrors[1]")]
     [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://user:pw@m.test"] } } }""", "registries.docker.io.mirrors[0]")]
+    [TestCase("""{ "images": { "highWatermarkPercent": 70, "lowWatermarkPercent": 75 } }""", "images.highWatermarkPercent")]
+    [TestCase("""{ "images": { "maxConcurrentDownloads": 0 } }""", "images.maxConcurrentDownloads")]
+    [TestCase("""{ "images": { "maxUnusedDays": 0 } }""", "images.maxUnusedDays")]
     public void Says_what_is_wrong_in_the_file(string json, string field)
     {
         var file = Path.GetTempFileName();

@@ -15,4 +15,7 @@ internal interface IContainerImages
 
     /// <summary>Frees images that are neither in use nor new.</summary>
     Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct);
+
+    /// <summary>The same, and keeps what workloads name.</summary>
+    Task CollectGarbageAsync(ImagesInUse inUse, CancellationToken ct) => CollectGarbageAsync(inUse.Digests, ct);
 }

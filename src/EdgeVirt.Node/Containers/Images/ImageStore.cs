@@ -88,15 +88,16 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
     }
 
     /// <summary>
-    /// Removes images whose manifest is not among <paramref name="manifestDigestsInUse"/> and that nobody asked
-    /// for within the grace period, with their layers and blobs that no other image shares.
+    /// Removes images that nobody needs, with layers and blobs that no other image shares: those that nobody asked for in a
+    /// long time, and from an overfull disk the oldest first until there is room. The others stay for a time without a link.
     /// </summary>
-    public Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct)
+    public Task CollectGarbageAsync(ImagesInUse inUse, CancellationToken ct)
     {
         long freed;
         lock (_files)
         {
-            freed = new ImageGarbage(_blobs, _references, _layers).Collect(manifestDigestsInUse, _pinned, _time.GetUtcNow() - _options.UnusedGrace, ct);
+            freed = new ImageGarbage(_blobs, _references, _layers, _options.Garbage, () => _options.MeasureDisk(_options.ImagesDirectory))
+                .Collect(inUse, _pinned, _time.GetUtcNow(), ct);
         }
 
         if (freed > 0)
@@ -104,8 +105,18 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             LogFreed(_logger, freed >> 20);
         }
 
+        var disk = _options.MeasureDisk(_options.ImagesDirectory);
+        if (_options.Garbage.IsTooFull(disk))
+        {
+            LogStillFull(_logger, disk.UsedPercent, disk.AvailableBytes >> 20);
+        }
+
         return Task.CompletedTask;
     }
+
+    /// <inheritdoc cref="CollectGarbageAsync(ImagesInUse, CancellationToken)"/>
+    public Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct) =>
+        CollectGarbageAsync(new ImagesInUse(manifestDigestsInUse, new HashSet<string>()), ct);
 
     public void Dispose() => _pulls.Dispose();
 

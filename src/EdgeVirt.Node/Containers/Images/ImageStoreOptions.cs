@@ -27,8 +27,7 @@ internal sealed record ImageStoreOptions
     /// <summary>How many layers of an image are fetched side by side.</summary>
     public int MaxConcurrentDownloads { get; init; } = 3;
 
-    /// <summary>How long an image that no container uses stays, so that one just pulled is not taken from under its first container.</summary>
-    public TimeSpan UnusedGrace { get; init; } = TimeSpan.FromMinutes(10);
+    public ImageGarbagePolicy Garbage { get; init; } = new();
 
     /// <summary>How full the disk of a directory is; tests have disks of their own.</summary>
     public Func<string, DiskSpace> MeasureDisk { get; init; } = DiskSpace.Of;

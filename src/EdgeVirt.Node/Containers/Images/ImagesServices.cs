@@ -14,6 +14,14 @@ internal static class ImagesServices
         ImagesDirectory = Path.Combine(node.DataDir, "images"),
         QuarantineDirectory = node.QuarantineDirectory,
         MaxConcurrentDownloads = node.Images.MaxConcurrentDownloads,
+        Limits = new UnpackLimits { MinFreeBytes = node.Images.MinFreeBytes },
+        Garbage = new ImageGarbagePolicy
+        {
+            HighWatermarkPercent = node.Images.HighWatermarkPercent,
+            LowWatermarkPercent = node.Images.LowWatermarkPercent,
+            MinFreeBytes = node.Images.MinFreeBytes,
+            MaxUnusedAge = TimeSpan.FromDays(node.Images.MaxUnusedDays),
+        },
         Registries = node.Registries.ToDictionary(entry => entry.Key, entry => new RegistryAccess
         {
             Url = entry.Value.Url is { } url ? new Uri(url) : RegistryAccess.DefaultUrl(entry.Key),

@@ -45,6 +45,9 @@ internal sealed record NodeOptions
     /// <summary>Most that telemetry may send per second, bytes, for thin links; 0: as much as the link takes.</summary>
     public long TelemetryMaxBytesPerSecond { get; init; }
 
+    /// <summary>Most that pulling images may take per second, bytes, for thin links; 0: as much as the link takes.</summary>
+    public long ImageMaxBytesPerSecond { get; init; }
+
     /// <summary>Below <see cref="DataDir"/>.</summary>
     public string IdentityDirectory => Path.Combine(DataDir, "identity");
 
@@ -96,6 +99,7 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
+        Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());
         foreach (var (host, registry) in options.Registries)
         {

@@ -23,6 +23,7 @@ internal static class NodeOptionsReader
         new("heartbeat-seconds", (o, v) => o with { HeartbeatSeconds = (int)Number("heartbeat-seconds", v, int.MaxValue) }),
         new("telemetry-interval-seconds", (o, v) => o with { TelemetryIntervalSeconds = (int)Number("telemetry-interval-seconds", v, int.MaxValue) }),
         new("outbox-max-bytes", (o, v) => o with { OutboxMaxBytes = Number("outbox-max-bytes", v, long.MaxValue) }),
+        new("image-max-bytes-per-second", (o, v) => o with { ImageMaxBytesPerSecond = Number("image-max-bytes-per-second", v, long.MaxValue) }),
         new("telemetry-max-bytes-per-second", (o, v) => o with { TelemetryMaxBytesPerSecond = Number("telemetry-max-bytes-per-second", v, long.MaxValue) }),
     ];
 
@@ -122,6 +123,10 @@ internal sealed record NodeOptionsFile
 
     public long? OutboxMaxBytes { get; init; }
 
+    public long? TelemetryMaxBytesPerSecond { get; init; }
+
+    public long? ImageMaxBytesPerSecond { get; init; }
+
     public NodeOptions Over(NodeOptions options) => options with
     {
         DataDir = DataDir ?? options.DataDir,
@@ -135,6 +140,8 @@ internal sealed record NodeOptionsFile
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
+        TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
+        ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,
     };
 }
 

@@ -95,6 +95,10 @@ internal static class WorkloadPreparation
         {
             throw new PreparationFailedException(new(ReadyReasons.ImageRefused, $"{container.Image}: {e.Message}"), isFinal: false);
         }
+        catch (ImagePullException e) when (e.IsOverBudget)
+        {
+            throw new PreparationFailedException(new(ReadyReasons.PullBudgetExceeded, $"{container.Image}: {e.Message}"), isFinal: false);
+        }
         catch (ImagePullException e)
         {
             throw new PreparationFailedException(new(ReadyReasons.ImagePullFailed, $"{container.Image}: {e.Message}{(terms.Problem is { } problem ? $" ({problem})" : "")}"), isFinal: false);

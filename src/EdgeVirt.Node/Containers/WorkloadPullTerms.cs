@@ -31,6 +31,11 @@ internal static class WorkloadPullTerms
             }
         }
 
-        return new PullTerms { Keychain = new RegistryKeychain(configs), Problem = problems.Count == 0 ? null : string.Join("; ", problems) };
+        return new PullTerms
+        {
+            Keychain = new RegistryKeychain(configs),
+            MaxBytes = target.Template.ImagePull?.MaxBytes is { } most ? (long)most.Value : null,
+            Problem = problems.Count == 0 ? null : string.Join("; ", problems),
+        };
     }
 }

@@ -42,6 +42,17 @@ internal sealed class WorkloadPullTermsTests
         Assert.That(WorkloadTarget.Of("n", before.Workload, References(Secret("a", ".dockerconfigjson", Login)), before), Is.SameAs(before));
     }
 
+    [Test]
+    public void The_budget_is_read_and_restarts_nothing()
+    {
+        var before = Target();
+        var workload = before.Workload with { Generation = 2, Template = before.Template with { ImagePull = new ImagePullSpec { MaxBytes = Quantity.TryParse("5Mi", out var most) ? most : null } } };
+        var after = WorkloadTarget.Of("n", workload, References(), before);
+        Assert.That(WorkloadPullTerms.Of(after).MaxBytes, Is.EqualTo(5 << 20));
+        Assert.That(WorkloadPullTerms.Of(before).MaxBytes, Is.Null);
+        Assert.That(after.Hash, Is.EqualTo(before.Hash));
+    }
+
     private static DesiredSecret Secret(string name, string key, string value) =>
         new() { Name = name, Data = new Dictionary<string, byte[]> { [key] = System.Text.Encoding.UTF8.GetBytes(value) } };
 

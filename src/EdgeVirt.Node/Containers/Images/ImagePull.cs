@@ -49,8 +49,9 @@ internal sealed partial class ImagePull(
     /// <param name="digest">Of <paramref name="manifestBytes"/>.</param>
     /// <param name="manifestBytes">The platform's manifest.</param>
     /// <param name="pin">Told the layers' chain ids before they are looked for, so that garbage collection leaves them.</param>
+    /// <param name="begin">Told how many bytes of layers are missing, before the first of them; may object.</param>
     /// <param name="ct">Gives up; what is complete stays, and the next pull goes on from there.</param>
-    public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, CancellationToken ct)
+    public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, Action<long> begin, CancellationToken ct)
     {
         try
         {
@@ -63,7 +64,11 @@ internal sealed partial class ImagePull(
             pin(chain);
             long unpacked = 0;
             var missing = manifest.Layers.Where((_, index) => layers.Find(chain[index]) is null).ToList();
-            CheckDisk(missing);
+            var missingBytes = missing.DistinctBy(layer => layer.Digest).Sum(layer => Math.Max(0, layer.Size - blobs.BytesOf(layer.Digest!)));
+            begin(missingBytes);
+
+            // All compressed layers together are less than what they unpack to: what they do not fit into is too small for the image.
+            layers.CheckDisk(missingBytes);
             await using var queue = new LayerQueue(source, missing, options.MaxConcurrentDownloads, (there, size) => Report(reference, there, size), ct);
             for (var i = 0; i < manifest.Layers.Count; i++)
             {
@@ -115,10 +120,6 @@ internal sealed partial class ImagePull(
             }
         }
     }
-
-    /// <summary>All compressed layers together are less than what they unpack to: what they do not fit into is too small for the image.</summary>
-    private void CheckDisk(List<Descriptor> missing) =>
-        layers.CheckDisk(missing.DistinctBy(layer => layer.Digest).Sum(layer => Math.Max(0, layer.Size - blobs.BytesOf(layer.Digest!))));
 
     private void Keep(string digest, byte[] bytes)
     {

@@ -31,7 +31,7 @@ internal sealed partial class ImageStore
                 CheckNames(image, digest);
                 if (Loaded(digest) is null)
                 {
-                    await pull.RunAsync(image.Names[0], digest, bytes, Pin, ct);
+                    await pull.RunAsync(image.Names[0], digest, bytes, Pin, _ => { }, ct);
                 }
 
                 done.AddRange(image.Names.Select(reference => (reference, digest)));

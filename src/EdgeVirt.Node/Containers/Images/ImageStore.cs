@@ -32,7 +32,8 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         _blobs = new BlobStore(options.ImagesDirectory, options.QuarantineDirectory, time, logger);
         _references = new ReferenceStore(options.ImagesDirectory, _blobs, time);
         _layers = new LayerStore(Path.Combine(options.ImagesDirectory, "layers"), options.Limits, options.MeasureDisk);
-        _sources = new ImageSources(options, _blobs, _layers.CheckDisk, time, logger);
+        var rate = new ByteRate(options.MaxBytesPerSecond, time);
+        _sources = new ImageSources(options, new DownloadTools(_blobs, _layers.CheckDisk, rate, options.Retry.IdleTimeout, time), logger);
 
         // Layers hold setuid programs of strangers: nobody but root gets near them.
         Directory.CreateDirectory(options.ImagesDirectory);
@@ -122,7 +123,9 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
 
     private async Task<StoredImage> PullAsync(ImageReference reference, StoredImage? local, PullTerms terms, CancellationToken ct)
     {
-        using var source = _sources.Open(reference, terms, isPatient: local is null);
+        RefuseAgain(reference, terms);
+        var budget = new PullBudget(terms.MaxBytes);
+        using var source = _sources.Open(reference, terms, budget, isPatient: local is null);
         var pull = new ImagePull(_options, source, _blobs, _layers, _time, _logger);
         var (digest, bytes) = await pull.ResolveAsync(reference, ct);
         await _pulls.WaitAsync(ct);
@@ -133,7 +136,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             {
                 var started = _time.GetTimestamp();
                 LogPulling(_logger, reference, digest);
-                await pull.RunAsync(reference, digest, bytes, Pin, ct);
+                await RunAsync(pull, reference, (digest, bytes), terms, budget, ct);
                 image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");
                 var took = _time.GetElapsedTime(started);
                 LogPulled(_logger, reference, digest, took);

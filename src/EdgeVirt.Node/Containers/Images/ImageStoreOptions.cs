@@ -27,6 +27,9 @@ internal sealed record ImageStoreOptions
     /// <summary>How many layers of an image are fetched side by side.</summary>
     public int MaxConcurrentDownloads { get; init; } = 3;
 
+    /// <summary>Most that all downloads together take per second, bytes; 0: as much as the link gives.</summary>
+    public long MaxBytesPerSecond { get; init; }
+
     public ImageGarbagePolicy Garbage { get; init; } = new();
 
     /// <summary>How full the disk of a directory is; tests have disks of their own.</summary>

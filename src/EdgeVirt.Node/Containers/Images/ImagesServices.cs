@@ -15,6 +15,7 @@ internal static class ImagesServices
         QuarantineDirectory = node.QuarantineDirectory,
         MaxConcurrentDownloads = node.Images.MaxConcurrentDownloads,
         Limits = new UnpackLimits { MinFreeBytes = node.Images.MinFreeBytes },
+        MaxBytesPerSecond = node.ImageMaxBytesPerSecond,
         Garbage = new ImageGarbagePolicy
         {
             HighWatermarkPercent = node.Images.HighWatermarkPercent,

@@ -10,6 +10,9 @@ internal sealed record PullTerms
     /// <summary>Credentials from the Secrets that it names. Never log them.</summary>
     public RegistryKeychain Keychain { get; init; } = RegistryKeychain.Empty;
 
+    /// <summary>Most bytes of layers that one image may cost on the link; null: no limit.</summary>
+    public long? MaxBytes { get; init; }
+
     /// <summary>What is wrong with those Secrets, for the message of a pull that fails; null: nothing.</summary>
     public string? Problem { get; init; }
 }

@@ -7,14 +7,15 @@ using Polly.Retry;
 namespace EdgeVirt.Node.Containers.Images.Registries;
 
 /// <summary>Opens the source that a reference names.</summary>
-internal sealed class ImageSources(ImageStoreOptions options, BlobStore blobs, Action<long> checkDisk, TimeProvider time, ILogger logger)
+internal sealed class ImageSources(ImageStoreOptions options, DownloadTools tools, ILogger logger)
 {
-    private readonly ResiliencePipeline _patient = Pipeline(options.Retry, time);
+    private readonly ResiliencePipeline _patient = Pipeline(options.Retry, tools.Time);
 
     /// <param name="reference">What is wanted.</param>
     /// <param name="terms">The credentials that the workload brings.</param>
+    /// <param name="budget">Told of every byte of a layer.</param>
     /// <param name="isPatient">Whether to try again; no, where an image at hand can be used instead.</param>
-    public IImageSource Open(ImageReference reference, PullTerms terms, bool isPatient)
+    public IImageSource Open(ImageReference reference, PullTerms terms, PullBudget budget, bool isPatient)
     {
         if (reference.IsLayout)
         {
@@ -26,23 +27,23 @@ internal sealed class ImageSources(ImageStoreOptions options, BlobStore blobs, A
         // Docker's own registry keeps the images without an owner under "library".
         var repository = host == "docker.io" && !reference.Repository.Contains('/', StringComparison.Ordinal) ? $"library/{reference.Repository}" : reference.Repository;
         var access = AccessTo(host);
-        var registry = Open(host, repository, access, terms, isPatient ? _patient : ResiliencePipeline.Empty, _patient);
-        return access.Mirrors.Count == 0 ? registry : new MirroredSource([.. access.Mirrors.Select(mirror => (mirror.ToString(), (IImageSource)OpenMirror(mirror, repository, terms)))], registry, logger);
+        var registry = Open(host, repository, access, (terms, budget), isPatient ? _patient : ResiliencePipeline.Empty, _patient);
+        return access.Mirrors.Count == 0 ? registry : new MirroredSource([.. access.Mirrors.Select(mirror => (mirror.ToString(), (IImageSource)OpenMirror(mirror, repository, (terms, budget))))], registry, logger);
     }
 
     /// <summary>With its own credentials, never those of the registry that it mirrors; and without patience, as there is another to ask.</summary>
-    private RegistrySource OpenMirror(Uri mirror, string repository, PullTerms terms)
+    private RegistrySource OpenMirror(Uri mirror, string repository, (PullTerms, PullBudget) pull)
     {
         var prefix = mirror.AbsolutePath.Trim('/');
         var access = AccessTo(mirror.Authority) with { Url = new Uri(mirror.GetLeftPart(UriPartial.Authority)) };
-        return Open(mirror.Authority, prefix.Length == 0 ? repository : $"{prefix}/{repository}", access, terms, ResiliencePipeline.Empty, ResiliencePipeline.Empty);
+        return Open(mirror.Authority, prefix.Length == 0 ? repository : $"{prefix}/{repository}", access, pull, ResiliencePipeline.Empty, ResiliencePipeline.Empty);
     }
 
-    private RegistrySource Open(string host, string repository, RegistryAccess access, PullTerms terms, ResiliencePipeline retry, ResiliencePipeline retryLayers)
+    private RegistrySource Open(string host, string repository, RegistryAccess access, (PullTerms Terms, PullBudget Budget) pull, ResiliencePipeline retry, ResiliencePipeline retryLayers)
     {
-        var client = new RegistryClient(host, repository, access, terms.Keychain.For(host, repository), options.Retry.IdleTimeout, options.MaxConcurrentDownloads + 1);
-        var download = new LayerDownload(client, blobs, retryLayers, options.Retry.IdleTimeout, checkDisk, time);
-        return new RegistrySource(client, blobs, download, retry, options.KeepCompressedLayers);
+        var client = new RegistryClient(host, repository, access, pull.Terms.Keychain.For(host, repository), options.Retry.IdleTimeout, options.MaxConcurrentDownloads + 1);
+        var download = new LayerDownload(client, tools, retryLayers, pull.Budget);
+        return new RegistrySource(client, tools.Blobs, download, retry, options.KeepCompressedLayers);
     }
 
     private RegistryAccess AccessTo(string host) => options.Registries.GetValueOrDefault(host) ?? new RegistryAccess { Url = RegistryAccess.DefaultUrl(host) };

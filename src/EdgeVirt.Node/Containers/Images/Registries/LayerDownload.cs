@@ -9,8 +9,7 @@ namespace EdgeVirt.Node.Containers.Images.Registries;
 /// Fetches layers into the blob store. What arrived stays in a partial file, over cut connections, restarts
 /// and reboots, and the next attempt asks for the rest by HTTP Range.
 /// </summary>
-internal sealed class LayerDownload(
-    RegistryClient client, BlobStore blobs, ResiliencePipeline retry, TimeSpan idleTimeout, Action<long> checkDisk, TimeProvider time)
+internal sealed class LayerDownload(RegistryClient client, DownloadTools tools, ResiliencePipeline retry, PullBudget budget)
 {
     private const int BufferBytes = 64 << 10;
 
@@ -22,6 +21,7 @@ internal sealed class LayerDownload(
     public async Task RunAsync(Descriptor layer, Action<long> progress, CancellationToken ct)
     {
         var digest = layer.Digest!;
+        var blobs = tools.Blobs;
         if (blobs.Has(digest))
         {
             progress(layer.Size);
@@ -33,7 +33,7 @@ internal sealed class LayerDownload(
         try
         {
             var resumed = await ReadBackAsync(partial, layer, hash, ct);
-            checkDisk(layer.Size - partial.Length);
+            tools.CheckDisk(layer.Size - partial.Length);
             await FillAsync(partial, layer, hash, progress, ct);
             var actual = Digest.FromHash(hash.GetHashAndReset());
             if (actual != digest && resumed)
@@ -137,15 +137,16 @@ internal sealed class LayerDownload(
 
     private async Task CopyAsync(HttpResponseMessage response, FileStream partial, Descriptor layer, IncrementalHash hash, Action<long> progress, CancellationToken ct)
     {
-        using var idle = new CancellationTokenSource(idleTimeout, time);
+        using var idle = new CancellationTokenSource(tools.IdleTimeout, tools.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, idle.Token);
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        var piece = buffer.AsMemory(0, tools.Rate.Piece(BufferBytes));
         try
         {
             await using var body = await response.Content.ReadAsStreamAsync(ct);
-            for (var read = await body.ReadAsync(buffer, either.Token); read > 0; read = await body.ReadAsync(buffer, either.Token))
+            for (var read = await body.ReadAsync(piece, either.Token); read > 0; read = await body.ReadAsync(piece, either.Token))
             {
-                idle.CancelAfter(idleTimeout);
+                idle.CancelAfter(Timeout.InfiniteTimeSpan);
                 if (partial.Length + read > layer.Size)
                 {
                     throw WrongSize(layer, partial.Length + read);
@@ -154,6 +155,9 @@ internal sealed class LayerDownload(
                 Store(partial, buffer.AsSpan(0, read));
                 hash.AppendData(buffer, 0, read);
                 progress(partial.Length);
+                budget.Spend(read);
+                await tools.Rate.PassAsync(read, ct);
+                idle.CancelAfter(tools.IdleTimeout);
             }
         }
         finally

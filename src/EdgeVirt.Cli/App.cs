@@ -74,6 +74,7 @@ internal static class App
             DeleteCommand.Create(terminal),
             LogsCommand.Create(terminal),
             NodeCommand.Create(terminal),
+            ImageCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
             AuditCommand.Create(terminal),
             TokenCommand.Create(terminal),

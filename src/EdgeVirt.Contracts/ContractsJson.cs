@@ -23,6 +23,7 @@ namespace EdgeVirt.Contracts;
 [JsonSerializable(typeof(VersionAnswer))]
 [JsonSerializable(typeof(TelemetryQueryResult))]
 [JsonSerializable(typeof(AuditList))]
+[JsonSerializable(typeof(LocalImageList))]
 [JsonSerializable(typeof(WorkloadSpec))]
 [JsonSerializable(typeof(NodeSpec))]
 [JsonSerializable(typeof(BoardClaimSpec))]

@@ -27,6 +27,9 @@ internal sealed record NodeOptions
     /// <summary>How to reach registries, by the host that image references name.</summary>
     public IReadOnlyDictionary<string, RegistryOptions> Registries { get; init; } = new Dictionary<string, RegistryOptions>();
 
+    /// <summary>How images are fetched and kept.</summary>
+    public ImagesOptions Images { get; init; } = new();
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -45,6 +48,9 @@ internal sealed record NodeOptions
     /// <summary>Memory that workloads together leave to the agent and the system, bytes, as the kubelet's systemReserved.</summary>
     public long SystemReservedBytes { get; init; } = 128L << 20;
 
+    /// <summary>Most that pulling images may take per second, bytes, for thin links; 0: as much as the link takes.</summary>
+    public long ImageMaxBytesPerSecond { get; init; }
+
     /// <summary>Below <see cref="DataDir"/>.</summary>
     public string IdentityDirectory => Path.Combine(DataDir, "identity");
 
@@ -60,6 +66,9 @@ internal sealed record RegistryOptions
 {
     /// <summary>Base address, http or https; absent: https and the host as named.</summary>
     public string? Url { get; init; }
+
+    /// <summary>Base addresses asked before the registry, in this order; a path goes before the repository's name.</summary>
+    public IReadOnlyList<string>? Mirrors { get; init; }
 
     /// <summary>PEM file of the authority that signed its certificate; absent: the system's authorities.</summary>
     public string? CaFile { get; init; }
@@ -94,11 +103,18 @@ internal static class NodeOptionsValidation
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.SystemReservedBytes is >= 0 and < (1L << 50), "systemReservedBytes must be between 0 and 1 PiB");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
+        Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
+        faults.AddRange(options.Images.Faults());
         foreach (var (host, registry) in options.Registries)
         {
             Check(
-                registry.Url is null || (Uri.TryCreate(registry.Url, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"),
-                $"registries.{host}.url must start with http:// or https://");
+                registry.Url is null || IsWeb(registry.Url),
+                $"registries.{host}.url must start with http:// or https://, without user, query or fragment");
+            for (var i = 0; i < (registry.Mirrors?.Count ?? 0); i++)
+            {
+                Check(IsWeb(registry.Mirrors![i]), $"registries.{host}.mirrors[{i}] must start with http:// or https://, without user, query or fragment");
+            }
+
             Check(
                 registry.Username is null == registry.PasswordFile is null,
                 $"registries.{host} needs username and passwordFile, or neither");
@@ -114,6 +130,9 @@ internal static class NodeOptionsValidation
             }
         }
     }
+
+    private static bool IsWeb(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url is { UserInfo: "", Query: "", Fragment: "" };
 
     private static bool IsSubnet(string text) =>
         IPNetwork.TryParse(text, out var network)

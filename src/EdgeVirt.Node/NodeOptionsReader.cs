@@ -24,6 +24,7 @@ internal static class NodeOptionsReader
         new("telemetry-interval-seconds", (o, v) => o with { TelemetryIntervalSeconds = (int)Number("telemetry-interval-seconds", v, int.MaxValue) }),
         new("outbox-max-bytes", (o, v) => o with { OutboxMaxBytes = Number("outbox-max-bytes", v, long.MaxValue) }),
         new("system-reserved-bytes", (o, v) => o with { SystemReservedBytes = Number("system-reserved-bytes", v, long.MaxValue) }),
+        new("image-max-bytes-per-second", (o, v) => o with { ImageMaxBytesPerSecond = Number("image-max-bytes-per-second", v, long.MaxValue) }),
         new("telemetry-max-bytes-per-second", (o, v) => o with { TelemetryMaxBytesPerSecond = Number("telemetry-max-bytes-per-second", v, long.MaxValue) }),
     ];
 
@@ -113,6 +114,8 @@ internal sealed record NodeOptionsFile
 
     public IReadOnlyDictionary<string, RegistryOptions>? Registries { get; init; }
 
+    public ImagesOptionsFile? Images { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -125,6 +128,8 @@ internal sealed record NodeOptionsFile
 
     public long? TelemetryMaxBytesPerSecond { get; init; }
 
+    public long? ImageMaxBytesPerSecond { get; init; }
+
     public NodeOptions Over(NodeOptions options) => options with
     {
         DataDir = DataDir ?? options.DataDir,
@@ -133,12 +138,14 @@ internal sealed record NodeOptionsFile
         ClaimTokenFile = ClaimTokenFile ?? options.ClaimTokenFile,
         NodeName = NodeName ?? options.NodeName,
         Registries = Registries ?? options.Registries,
+        Images = Images?.Over(options.Images) ?? options.Images,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
+        ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,
     };
 }
 

@@ -29,6 +29,21 @@ public sealed class NodeOptionsTests
         }
     }
 
+    [Test]
+    public void What_the_file_leaves_out_of_images_has_its_default()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{ "images": { "highWatermarkPercent": 90 } }""");
+            Assert.That(NodeOptionsReader.Read(["--config", file], _ => null).Images, Is.EqualTo(new ImagesOptions { HighWatermarkPercent = 90 }));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     [TestCase("--nonsense", "x", "'--nonsense' is no option")]
     [TestCase("--hub", "https://x", "hub must be host:port")]
     [TestCase("--node-name", "No_Name", "must be a DNS label")]
@@ -40,6 +55,27 @@ public sealed class NodeOptionsTests
         Assert.That(
             () => NodeOptionsReader.Read([name, value], _ => null),
             Throws.TypeOf<NodeOptionsException>().With.Message.Contains(message));
+
+    [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://m.test", "m.test:5000"] } } }""", "registries.docker.io.mirrors[1]")]
+    [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://user:pw@m.test"] } } }""", "registries.docker.io.mirrors[0]")]
+    [TestCase("""{ "images": { "highWatermarkPercent": 70, "lowWatermarkPercent": 75 } }""", "images.highWatermarkPercent")]
+    [TestCase("""{ "imageMaxBytesPerSecond": 10 }""", "imageMaxBytesPerSecond")]
+    [TestCase("""{ "telemetryMaxBytesPerSecond": 10 }""", "telemetryMaxBytesPerSecond")]
+    [TestCase("""{ "images": { "maxConcurrentDownloads": 0 } }""", "images.maxConcurrentDownloads")]
+    [TestCase("""{ "images": { "maxUnusedDays": 0 } }""", "images.maxUnusedDays")]
+    public void Says_what_is_wrong_in_the_file(string json, string field)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, json);
+            Assert.That(() => NodeOptionsReader.Read(["--config", file], _ => null), Throws.TypeOf<NodeOptionsException>().With.Message.Contains(field));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
 
     [Test]
     public void Whatever_can_be_set_can_be_set_in_the_file() =>

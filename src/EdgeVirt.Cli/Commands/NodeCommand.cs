@@ -82,10 +82,10 @@ internal static class NodeCommand
     }
 
     /// <summary>One question to the agent, with --timeout around it; all data of the answer.</summary>
-    private static async Task<byte[]> CallAsync(Invocation invocation, OpenChannel open, CancellationToken ct)
+    internal static async Task<byte[]> CallAsync(Invocation invocation, OpenChannel open, CancellationToken ct, TimeSpan? patience = null)
     {
         // Enrolling makes the agent talk to a hub that may be slow.
-        var limit = invocation.GivenTimeout ?? TimeSpan.FromMinutes(1);
+        var limit = invocation.GivenTimeout ?? patience ?? TimeSpan.FromMinutes(1);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var timer = invocation.Terminal.Time.CreateTimer(_ => timed.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
         try

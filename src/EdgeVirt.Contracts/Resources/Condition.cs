@@ -65,6 +65,7 @@ public static class ReadyReasons
     public const string ImagePulling = "ImagePulling";
     public const string ImagePullFailed = "ImagePullFailed";
     public const string ImageRefused = "ImageRefused";
+    public const string PullBudgetExceeded = "PullBudgetExceeded";
     public const string ReferenceMissing = "ReferenceMissing";
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";

@@ -12,6 +12,12 @@ public sealed record PodSpec
     /// <summary>What containers can mount.</summary>
     public IReadOnlyList<VolumeSpec>? Volumes { get; init; }
 
+    /// <summary>Secrets whose key <c>.dockerconfigjson</c> holds credentials of registries; tried in this order, then the node's own.</summary>
+    public IReadOnlyList<LocalObjectReference>? ImagePullSecrets { get; init; }
+
+    /// <summary>What pulling the images may cost; absent: whatever it takes.</summary>
+    public ImagePullSpec? ImagePull { get; init; }
+
     /// <summary>When a container that ended is started again.</summary>
     public RestartPolicy RestartPolicy { get; init; } = RestartPolicy.Always;
 
@@ -26,6 +32,20 @@ public sealed record PodSpec
 
     /// <summary>Init containers and containers, in the order in which they begin.</summary>
     public IEnumerable<ContainerSpec> AllContainers() => [.. InitContainers ?? [], .. Containers];
+}
+
+/// <summary>What pulling an image may cost. Kubernetes has no word for it.</summary>
+public sealed record ImagePullSpec
+{
+    /// <summary>Most bytes of layers that one image may cost on a node's link, those that come again after a cut included; absent: no limit.</summary>
+    public Quantity? MaxBytes { get; init; }
+}
+
+/// <summary>Names a resource of the kind that the field says.</summary>
+public sealed record LocalObjectReference
+{
+    /// <summary>The resource's name.</summary>
+    public required string Name { get; init; }
 }
 
 /// <summary>When a container that ended is started again.</summary>

@@ -29,6 +29,7 @@ internal static partial class WorkloadValidation
         }
 
         Validate(pod.SecurityContext, $"{path}.securityContext", v);
+        ValidateImagePull(pod, path, v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
         ValidateInit(pod, $"{path}.initContainers", names, volumes, v);

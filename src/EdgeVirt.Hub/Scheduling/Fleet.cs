@@ -27,10 +27,11 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
     public IReadOnlySet<HostPort> HostPorts { get; } = HostPort.Of(Spec.Template);
 
     /// <summary>Names of the Secrets that the template refers to.</summary>
-    public IReadOnlySet<string> Secrets { get; } = Named(Spec.Template, env => env.SecretKeyRef?.Name, volume => volume.Secret?.SecretName);
+    public IReadOnlySet<string> Secrets { get; } = Named(
+        Spec.Template, env => env.SecretKeyRef?.Name, volume => volume.Secret?.SecretName, (Spec.Template.ImagePullSecrets ?? []).Select(secret => secret.Name));
 
     /// <summary>Names of the Configs that the template refers to.</summary>
-    public IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name);
+    public IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name, []);
 
     public static FleetWorkload Of(Resource workload) => new(
         workload.Metadata.Name, workload.Metadata.Uid ?? "", workload.Metadata.Generation ?? 0, workload.SpecOf<WorkloadSpec>())
@@ -41,11 +42,12 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
     /// <summary>Whether the node carries the labels that the placement asks for.</summary>
     public bool Matches(FleetNode node) => Labels.Match(Spec.Placement?.NodeSelector, node.Labels);
 
-    private static SortedSet<string> Named(PodSpec pod, Func<EnvVarSource, string?> inEnv, Func<VolumeSpec, string?> inVolume) => new(
+    private static SortedSet<string> Named(PodSpec pod, Func<EnvVarSource, string?> inEnv, Func<VolumeSpec, string?> inVolume, IEnumerable<string> elsewhere) => new(
         pod.AllContainers()
             .SelectMany(container => container.Env ?? [])
             .Select(env => env.ValueFrom is { } source ? inEnv(source) : null)
             .Concat((pod.Volumes ?? []).Select(inVolume))
-            .OfType<string>(),
+            .OfType<string>()
+            .Concat(elsewhere),
         StringComparer.Ordinal);
 }

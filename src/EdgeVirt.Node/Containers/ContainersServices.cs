@@ -25,6 +25,7 @@ internal static class ContainersServices
         .AddSingleton<IReconciler, WorkloadReconciler>()
         .AddSingleton<IUsageSource, ContainerUsageSource>()
         .AddSingleton<ContainerLogs>()
+        .AddImageVerbs()
         .AddLogsVerb(provider => (request, ct) => LinesOf(provider.GetRequiredService<ContainerLogs>(), request, ct));
 
     private static async IAsyncEnumerable<LogLine> LinesOf(ContainerLogs logs, LogsRequest request, [EnumeratorCancellation] CancellationToken ct)

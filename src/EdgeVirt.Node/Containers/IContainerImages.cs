@@ -10,6 +10,12 @@ internal interface IContainerImages
     /// <exception cref="ImagePullException">It cannot be had now.</exception>
     Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct);
 
+    /// <summary>The same, on the workload's terms.</summary>
+    Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, PullTerms terms, CancellationToken ct) => EnsureAsync(reference, policy, ct);
+
     /// <summary>Frees images that are neither in use nor new.</summary>
     Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct);
+
+    /// <summary>The same, and keeps what workloads name.</summary>
+    Task CollectGarbageAsync(ImagesInUse inUse, CancellationToken ct) => CollectGarbageAsync(inUse.Digests, ct);
 }

@@ -48,7 +48,7 @@ internal sealed partial class WorkloadOwner
         }
         catch (StartFailedException e)
         {
-            Fail(new(ReadyReasons.StartFailed, e.Message), target.Hash, tools.Time.GetUtcNow() + retries.Next());
+            Fail(new(ReadyReasons.StartFailed, e.Message), target, tools.Time.GetUtcNow() + retries.Next());
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
     private PreparedWorkload? preparedBefore;
     private Preparation? preparation;
     private WorkloadProblem? problem;
-    private string? problemHash;
+    private WorkloadTarget? problemTarget;
     private DateTimeOffset? retryAt;
     private WorkloadInstanceStatus? reported;
     private byte[] reportedBytes = [];
@@ -155,7 +155,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
     /// <summary>The target to carry out now: the wanted one once it is prepared, until then the one before.</summary>
     private WorkloadTarget? Choose(WorkloadTarget? target, DateTimeOffset now, CancellationToken ct)
     {
-        if (target is null || (problemHash is not null && problemHash != target.Hash))
+        if (target is null || (problemTarget is not null && problemTarget != target))
         {
             ClearProblem();
         }
@@ -194,7 +194,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
         preparedBefore = prepared ?? preparedBefore;
         var cancel = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var task = Task.Run(() => WorkloadPreparation.RunAsync(target, tools.Images, cancel.Token), CancellationToken.None);
-        preparation = new Preparation(target.Hash, task, cancel);
+        preparation = new Preparation(target, task, cancel);
         _ = task.ContinueWith(_ => Prepared?.Invoke(this), TaskScheduler.Default);
     }
 
@@ -205,7 +205,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
             return;
         }
 
-        if (done.Hash != target.Hash)
+        if (done.Target.Hash != target.Hash)
         {
             done.Cancel.Cancel();
         }
@@ -223,17 +223,17 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
             preparedBefore = null;
             ClearProblem();
         }
-        else if (done.Hash == target.Hash && done.Task.Exception?.InnerException is { } e)
+        else if (done.Target == target && done.Task.Exception?.InnerException is { } e)
         {
             var failed = e as PreparationFailedException;
-            Fail(failed?.Problem ?? new(ReadyReasons.ImagePullFailed, e.Message), target.Hash, failed?.IsFinal == true ? null : now + retries.Next());
+            Fail(failed?.Problem ?? new(ReadyReasons.ImagePullFailed, e.Message), target, failed?.IsFinal == true ? null : now + retries.Next());
         }
     }
 
-    private void Fail(WorkloadProblem what, string hash, DateTimeOffset? again)
+    private void Fail(WorkloadProblem what, WorkloadTarget target, DateTimeOffset? again)
     {
         problem = what;
-        problemHash = hash;
+        problemTarget = target;
         retryAt = again;
         LogProblem(tools.Log, name, what.Reason, what.Message);
     }
@@ -241,7 +241,7 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
     private void ClearProblem()
     {
         problem = null;
-        problemHash = null;
+        problemTarget = null;
         retryAt = null;
         retries.Reset();
     }
@@ -276,5 +276,5 @@ internal sealed partial class WorkloadOwner(string name, WorkloadTools tools)
 
     private static DateTimeOffset? Earlier(DateTimeOffset? one, DateTimeOffset? other) => one is null || other < one ? other ?? one : one;
 
-    private sealed record Preparation(string Hash, Task<PreparedWorkload> Task, CancellationTokenSource Cancel);
+    private sealed record Preparation(WorkloadTarget Target, Task<PreparedWorkload> Task, CancellationTokenSource Cancel);
 }

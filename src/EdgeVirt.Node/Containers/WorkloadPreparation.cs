@@ -31,9 +31,10 @@ internal static class WorkloadPreparation
         CheckVolumes(target);
         var environments = target.Template.AllContainers().ToDictionary(container => container.Name, container => EnvironmentOf(container, target.References));
         var prepared = new Dictionary<string, PreparedContainer>();
+        var terms = WorkloadPullTerms.Of(target);
         foreach (var container in target.Template.AllContainers())
         {
-            prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, ct), environments[container.Name]);
+            prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, terms, ct), environments[container.Name]);
         }
 
         return new PreparedWorkload(target.Hash, prepared);
@@ -79,7 +80,7 @@ internal static class WorkloadPreparation
         }
     }
 
-    private static async Task<StoredImage> ImageOfAsync(ContainerSpec container, IContainerImages images, CancellationToken ct)
+    private static async Task<StoredImage> ImageOfAsync(ContainerSpec container, IContainerImages images, PullTerms terms, CancellationToken ct)
     {
         if (!ImageReference.TryParse(container.Image, out var reference, out var fault))
         {
@@ -88,15 +89,19 @@ internal static class WorkloadPreparation
 
         try
         {
-            return await images.EnsureAsync(reference, container.ImagePullPolicy, ct);
+            return await images.EnsureAsync(reference, container.ImagePullPolicy, terms, ct);
         }
         catch (ImageRefusedException e)
         {
             throw new PreparationFailedException(new(ReadyReasons.ImageRefused, $"{container.Image}: {e.Message}"), isFinal: false);
         }
+        catch (ImagePullException e) when (e.IsOverBudget)
+        {
+            throw new PreparationFailedException(new(ReadyReasons.PullBudgetExceeded, $"{container.Image}: {e.Message}"), isFinal: false);
+        }
         catch (ImagePullException e)
         {
-            throw new PreparationFailedException(new(ReadyReasons.ImagePullFailed, $"{container.Image}: {e.Message}"), isFinal: false);
+            throw new PreparationFailedException(new(ReadyReasons.ImagePullFailed, $"{container.Image}: {e.Message}{(terms.Problem is { } problem ? $" ({problem})" : "")}"), isFinal: false);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Probes;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
@@ -34,6 +35,10 @@ internal sealed partial class WorkloadReconciler(
     public string Name => "workloads";
 
     public IReadOnlyList<StoreArea> Reads { get; } = [StoreArea.Desired];
+
+    /// <summary>Which workload uses the image of which digest, or is about to.</summary>
+    public IEnumerable<(string Workload, string Digest)> ImagesInUse =>
+        works.SelectMany(pair => pair.Value.Owner.ImagesInUse.Select(digest => (pair.Key, digest)));
 
     public async ValueTask<TimeSpan?> ReconcileAsync(CancellationToken ct)
     {
@@ -265,12 +270,14 @@ internal sealed partial class WorkloadReconciler(
         if ((lastGarbage is null || now - lastGarbage >= GarbageInterval) && garbage.IsCompleted && !works.Any(pair => pair.Value.IsBusy))
         {
             lastGarbage = now;
-            var inUse = works.Values.SelectMany(work => work.Owner.ImagesInUse).ToHashSet();
+            var running = works.Values.SelectMany(work => work.Owner.ImagesInUse).ToHashSet();
             garbage = Task.Run(async () =>
             {
                 try
                 {
-                    await images.CollectGarbageAsync(inUse, lifetime.Token);
+                    // The revision before too: the hub may go back to it, and the link may be gone by then.
+                    var named = WorkloadImages.NamedBy(await store.ReadKeptAsync(lifetime.Token));
+                    await images.CollectGarbageAsync(new ImagesInUse(running, named), lifetime.Token);
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
                 {

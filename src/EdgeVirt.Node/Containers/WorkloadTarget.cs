@@ -13,11 +13,12 @@ internal sealed class WorkloadTarget
 
     private WorkloadTarget(string node, DesiredWorkload workload, References references)
     {
-        names = [.. NamesOf(workload.Template).Distinct().Order()];
+        (bool, string)[] inside = [.. NamesOf(workload.Template).Distinct().Order()];
+        names = [.. inside.Concat((workload.Template.ImagePullSecrets ?? []).Select(secret => (true, secret.Name))).Distinct()];
         Node = node;
         Workload = workload;
         References = references;
-        Hash = HashOf(workload.Template, names, references);
+        Hash = HashOf(workload.Template, inside, references);
     }
 
     public string Node { get; }
@@ -26,7 +27,10 @@ internal sealed class WorkloadTarget
 
     public References References { get; }
 
-    /// <summary>Changes with the template and with the contents of the Configs and Secrets that it names.</summary>
+    /// <summary>
+    /// Changes with the template and with the contents of the Configs and Secrets that containers see. How images are
+    /// pulled is no part of it: a new password for a registry restarts nothing.
+    /// </summary>
     public string Hash { get; }
 
     public PodSpec Template => Workload.Template;
@@ -55,7 +59,7 @@ internal sealed class WorkloadTarget
     private static string HashOf(PodSpec template, (bool Secret, string Name)[] names, References references)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var spec = new WorkloadSpec { Template = template };
+        var spec = new WorkloadSpec { Template = template with { ImagePullSecrets = null, ImagePull = null } };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(spec, ContractsJson.Default.WorkloadSpec));
         foreach (var (secret, name) in names)
         {

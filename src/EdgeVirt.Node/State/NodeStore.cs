@@ -41,6 +41,14 @@ internal sealed partial class NodeStore : IAsyncDisposable
         return desired;
     }
 
+    /// <summary>The documents of the revisions that are kept: the one in force first, then the one before it. Confidential.</summary>
+    public async ValueTask<IReadOnlyList<NodeDocument>> ReadKeptAsync(CancellationToken ct)
+    {
+        IReadOnlyList<NodeDocument> kept = [];
+        await RunAsync(() => kept = files.ReadKept(), ct);
+        return kept;
+    }
+
     /// <summary>Reads a document that came in.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public NodeDocument ReadDocument(ReadOnlySpan<byte> documentBytes) => documents.Read(documentBytes);

@@ -104,6 +104,13 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         return Snapshot;
     }
 
+    /// <summary>The documents in force and before it, as far as they are sound.</summary>
+    public IReadOnlyList<NodeDocument> ReadKept()
+    {
+        var before = revisions?.Read().Where(revision => revision.Sequence != sequence).Select(revision => NodeDocument.FromBytes(revision.Bytes.Span)) ?? [];
+        return current is null ? [.. before] : [current.Document, .. before];
+    }
+
     /// <summary>Stores what was seen of a workload, or forgets it.</summary>
     public void WriteObserved(string name, byte[]? json)
     {

@@ -55,6 +55,37 @@ public sealed class LocalAgentTests
     }
 
     [Test]
+    public async Task Imports_an_image_by_its_full_path_and_lists_what_came()
+    {
+        using var cli = new CliRun();
+        await using var agent = new FakeAgent(
+            cli.Home, """{"items":[{"references":["r.test/app:1"],"digest":"sha256:ab","uniqueBytes":2097152,"sharedBytes":0,"usedBy":["web"]}],"totalBytes":2097152}"""u8.ToArray(), 3, new CloseChannel());
+        var outcome = await cli.RunAsync("image", "import", "app.tar", "--name", "r.test/app:1", "--socket", agent.Path);
+        Assert.That(outcome.Out, Does.Contain("r.test/app:1").And.Contain("2 MiB").And.Contain("web"), outcome.Error);
+        Assert.That(agent.Opened!.ImageImport, Is.EqualTo(new ImageImportRequest { Path = Path.GetFullPath("app.tar"), Name = "r.test/app:1" }));
+    }
+
+    [TestCase(CloseReason.Invalid, ExitCodes.Invalid)]
+    [TestCase(CloseReason.Failed, ExitCodes.Failure)]
+    public async Task Says_why_an_image_was_not_imported(CloseReason reason, int expected)
+    {
+        using var cli = new CliRun();
+        await using var agent = new FakeAgent(cli.Home, [], 0, new CloseChannel { Reason = reason, Message = "a device node" });
+        var outcome = await cli.RunAsync("image", "import", "/x/app.tar", "--socket", agent.Path);
+        Assert.That(outcome.Code, Is.EqualTo(expected));
+        Assert.That(outcome.Error, Does.Contain("a device node"));
+    }
+
+    [Test]
+    public async Task Refuses_a_name_that_names_no_registry()
+    {
+        using var cli = new CliRun();
+        var outcome = await cli.RunAsync("image", "import", "/x/app.tar", "--name", "nginx:1");
+        Assert.That(outcome.Code, Is.EqualTo(ExitCodes.Usage));
+        Assert.That(outcome.Error, Does.Contain("nginx:1"));
+    }
+
+    [Test]
     public async Task Says_so_when_no_agent_runs()
     {
         using var cli = new CliRun();

@@ -95,6 +95,28 @@ public sealed class ManifestTests
         Assert.That(result.Errors.Single().Document, Is.EqualTo("Config/c"));
     }
 
+    [TestCase("1000", "spec.template.imagePull.maxBytes")]
+    [TestCase("much", "spec.template.imagePull.maxBytes")]
+    public void Refuses_a_pull_budget_that_is_none(string bytes, string field)
+    {
+        var result = Manifest.Parse(
+            "apiVersion: edgevirt.io/v1\nkind: Workload\nmetadata: {name: w}\nspec: {template: {containers: [{name: c, image: r.test/a:1}], imagePull: {maxBytes: " + bytes + "}}}\n");
+
+        Assert.That(result.Errors.Single().Field, Is.EqualTo(field));
+    }
+
+    [TestCase("[{name: Registry}]", "spec.template.imagePullSecrets[0].name")]
+    [TestCase("[{name: a}, {name: a}]", "spec.template.imagePullSecrets[1].name")]
+    [TestCase("[{}]", "spec.template.imagePullSecrets[0]")]
+    [TestCase("[{name: a, key: b}]", "spec.template.imagePullSecrets[0]")]
+    public void Refuses_pull_secrets_that_name_nothing(string secrets, string field)
+    {
+        var result = Manifest.Parse(
+            "apiVersion: edgevirt.io/v1\nkind: Workload\nmetadata: {name: w}\nspec: {template: {containers: [{name: c, image: r.test/a:1}], imagePullSecrets: " + secrets + "}}\n");
+
+        Assert.That(result.Errors.Single().Field, Does.StartWith(field));
+    }
+
     [Test]
     public void Refuses_the_same_name_twice()
     {

@@ -17,6 +17,34 @@ internal sealed partial class BlobStore(string imagesDirectory, string quarantin
 
     public bool Has(string digest) => File.Exists(PathOf(digest));
 
+    /// <summary>How many bytes of it are here, whole or on their way.</summary>
+    public long BytesOf(string digest) => new[] { PathOf(digest), PartialPathOf(digest) }.Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length);
+
+    /// <summary>What attempts at an image have cost so far, bytes; forgotten like a partial download that nobody resumes.</summary>
+    public long SpentOn(string manifestDigest) =>
+        File.Exists(SpentPathOf(manifestDigest)) && long.TryParse(File.ReadAllText(SpentPathOf(manifestDigest)), out var bytes) ? bytes : 0;
+
+    /// <summary>Keeps what attempts have cost; 0: forgets it.</summary>
+    public void SetSpent(string manifestDigest, long bytes)
+    {
+        if (bytes > 0)
+        {
+            DurableFile.Write(SpentPathOf(manifestDigest), System.Text.Encoding.ASCII.GetBytes(bytes.ToString(System.Globalization.CultureInfo.InvariantCulture)), (UnixFileMode)0x180);
+        }
+        else
+        {
+            File.Delete(SpentPathOf(manifestDigest));
+        }
+    }
+
+    private string SpentPathOf(string manifestDigest) => PartialPathOf(manifestDigest) + ".spent";
+
+    /// <summary>Of all whole blobs.</summary>
+    public long StoredBytes => new DirectoryInfo(_blobs).EnumerateFiles().Sum(file => file.Length);
+
+    /// <summary>Of all downloads that are not whole yet.</summary>
+    public long PartialBytes => new DirectoryInfo(_partial).EnumerateFiles().Sum(file => file.Length);
+
     /// <summary>Makes the directories and removes temporary files that a crash left. Partial downloads stay: they are resumed.</summary>
     public void Clean()
     {

@@ -59,6 +59,12 @@ internal sealed class ImagePullException(string message, Exception? inner = null
     /// <summary>Whether trying again within seconds can help: a cut connection, not a wrong password.</summary>
     public bool IsPassing { get; init; }
 
+    /// <summary>Whether the fault lies with this node, a full disk for instance, so that no other source would do better.</summary>
+    public bool IsLocal { get; init; }
+
+    /// <summary>Whether it would cost more bytes than the workload allows.</summary>
+    public bool IsOverBudget { get; init; }
+
     /// <summary>What the registry asked to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

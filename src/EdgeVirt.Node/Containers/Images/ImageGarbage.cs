@@ -2,46 +2,50 @@ using EdgeVirt.Node.Containers.Images.Layers;
 
 namespace EdgeVirt.Node.Containers.Images;
 
-/// <summary>Marks what live images need and sweeps the rest.</summary>
-internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, LayerStore layers)
+/// <summary>Marks what must or may stay and sweeps the rest.</summary>
+internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, LayerStore layers, ImageGarbagePolicy policy, Func<DiskSpace> measureDisk)
 {
     /// <returns>Bytes given back, by the sizes that were unpacked and stored.</returns>
-    public long Collect(IReadOnlySet<string> manifestsInUse, IReadOnlySet<string> pinnedLayers, DateTimeOffset unusedSince, CancellationToken ct)
+    public long Collect(ImagesInUse inUse, IReadOnlySet<string> pinnedLayers, DateTimeOffset now, CancellationToken ct)
     {
-        HashSet<string> manifests = [.. manifestsInUse];
-        List<string> oldReferences = [];
-        foreach (var (path, digest, used) in references.All())
+        var files = references.All();
+        foreach (var damaged in files.Where(file => file.ManifestDigest is null))
         {
-            if (digest is not null && (used > unusedSince || manifestsInUse.Contains(digest)))
+            File.Delete(damaged.Path);
+        }
+
+        var images = files.Where(file => file.ManifestDigest is not null).GroupBy(file => file.ManifestDigest!)
+            .Select(group => new Image(group.Key, group.Max(file => file.Used), [.. group.Select(file => file.Path)])
             {
-                manifests.Add(digest);
-            }
-            else
+                IsInUse = inUse.Digests.Contains(group.Key) || group.Any(file => inUse.References.Contains(file.Reference!)),
+            }).ToList();
+
+        // An image in use whose manifest is damaged: its layers are not known, so none is swept now.
+        HashSet<string> needed = [.. inUse.Digests, .. images.Where(image => image.IsInUse).Select(image => image.Digest)];
+        if (needed.Any(digest => !Mark(digest, [], [])))
+        {
+            return 0;
+        }
+
+        var unused = new Queue<Image>(images.Where(image => !image.IsInUse && image.LastUsed <= now - policy.MinAge).OrderBy(image => image.LastUsed));
+        List<Image> going = [];
+        while (unused.TryPeek(out var oldest) && oldest.LastUsed <= now - policy.MaxUnusedAge)
+        {
+            going.Add(unused.Dequeue());
+        }
+
+        var kept = images.Except(going).ToList();
+        var freed = Sweep(needed, kept, going, pinnedLayers, ct);
+        if (policy.IsTooFull(measureDisk()))
+        {
+            while (unused.TryDequeue(out var next) && !policy.HasRoom(measureDisk()))
             {
-                oldReferences.Add(path);
+                kept.Remove(next);
+                freed += Sweep(needed, kept, [next], pinnedLayers, ct);
             }
         }
 
-        HashSet<string> keptBlobs = [.. manifests];
-        HashSet<string> keptLayers = [.. pinnedLayers];
-        foreach (var digest in manifests)
-        {
-            if (!Mark(digest, keptBlobs, keptLayers))
-            {
-                // An image in use whose manifest is damaged: its layers are not known, so none is swept now.
-                if (manifestsInUse.Contains(digest))
-                {
-                    return 0;
-                }
-            }
-        }
-
-        foreach (var path in oldReferences)
-        {
-            File.Delete(path);
-        }
-
-        return Sweep(keptBlobs, keptLayers, isPulling: pinnedLayers.Count > 0, ct);
+        return freed;
     }
 
     private bool Mark(string manifestDigest, HashSet<string> keptBlobs, HashSet<string> keptLayers)
@@ -63,8 +67,20 @@ internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, L
         return true;
     }
 
-    private long Sweep(HashSet<string> keptBlobs, HashSet<string> keptLayers, bool isPulling, CancellationToken ct)
+    private long Sweep(HashSet<string> needed, List<Image> kept, List<Image> going, IReadOnlySet<string> pinnedLayers, CancellationToken ct)
     {
+        HashSet<string> keptBlobs = [.. needed, .. kept.Select(image => image.Digest)];
+        HashSet<string> keptLayers = [.. pinnedLayers];
+        foreach (var digest in keptBlobs.ToList())
+        {
+            Mark(digest, keptBlobs, keptLayers);
+        }
+
+        foreach (var path in going.SelectMany(image => image.Paths))
+        {
+            File.Delete(path);
+        }
+
         long freed = 0;
         foreach (var chainId in layers.All().Where(id => !keptLayers.Contains(id)))
         {
@@ -74,12 +90,17 @@ internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, L
         }
 
         // Blobs of a pull under way are not named anywhere yet.
-        foreach (var path in isPulling ? [] : blobs.Unused(keptBlobs))
+        foreach (var path in pinnedLayers.Count > 0 ? [] : blobs.Unused(keptBlobs))
         {
             freed += new FileInfo(path).Length;
             File.Delete(path);
         }
 
         return freed;
+    }
+
+    private sealed record Image(string Digest, DateTimeOffset LastUsed, IReadOnlyList<string> Paths)
+    {
+        public bool IsInUse { get; init; }
     }
 }

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.Containers.Images;
 
 /// <summary>
-/// One pull: manifest, config, then layer by layer fetch, unpack, drop the compressed bytes, so that the disk
-/// holds one compressed layer at a time. A refused image leaves nothing behind that it brought.
+/// One pull: manifest, config, then the layers: a few are fetched side by side, and each in its turn unpacked and its compressed
+/// bytes dropped, so that the disk holds no more than those few. A refused image leaves nothing behind that it brought.
 /// </summary>
 internal sealed partial class ImagePull(
     ImageStoreOptions options, IImageSource source, BlobStore blobs, LayerStore layers, TimeProvider time, ILogger logger)
@@ -19,9 +19,12 @@ internal sealed partial class ImagePull(
     private long _reported = time.GetTimestamp();
 
     /// <summary>Which manifest the reference stands for on this platform.</summary>
-    public async Task<(string Digest, byte[] Bytes)> ResolveAsync(ImageReference reference, CancellationToken ct)
+    public Task<(string Digest, byte[] Bytes)> ResolveAsync(ImageReference reference, CancellationToken ct) => ResolveAsync(reference.Digest ?? reference.Tag!, ct);
+
+    /// <inheritdoc cref="ResolveAsync(ImageReference, CancellationToken)"/>
+    public async Task<(string Digest, byte[] Bytes)> ResolveAsync(string tagOrDigest, CancellationToken ct)
     {
-        var bytes = await source.FetchManifestAsync(reference.Digest ?? reference.Tag!, ct);
+        var bytes = await source.FetchManifestAsync(tagOrDigest, ct);
         for (var depth = 0; depth < 4; depth++)
         {
             var document = ImageManifest.ReadDocument(bytes);
@@ -46,8 +49,9 @@ internal sealed partial class ImagePull(
     /// <param name="digest">Of <paramref name="manifestBytes"/>.</param>
     /// <param name="manifestBytes">The platform's manifest.</param>
     /// <param name="pin">Told the layers' chain ids before they are looked for, so that garbage collection leaves them.</param>
+    /// <param name="begin">Told how many bytes of layers are missing, before the first of them; may object.</param>
     /// <param name="ct">Gives up; what is complete stays, and the next pull goes on from there.</param>
-    public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, CancellationToken ct)
+    public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, Action<long> begin, CancellationToken ct)
     {
         try
         {
@@ -59,9 +63,16 @@ internal sealed partial class ImagePull(
             List<string> below = [];
             pin(chain);
             long unpacked = 0;
+            var missing = manifest.Layers.Where((_, index) => layers.Find(chain[index]) is null).ToList();
+            var missingBytes = missing.DistinctBy(layer => layer.Digest).Sum(layer => Math.Max(0, layer.Size - blobs.BytesOf(layer.Digest!)));
+            begin(missingBytes);
+
+            // All compressed layers together are less than what they unpack to: what they do not fit into is too small for the image.
+            layers.CheckDisk(missingBytes);
+            await using var queue = new LayerQueue(source, missing, options.MaxConcurrentDownloads, (there, size) => Report(reference, there, size), ct);
             for (var i = 0; i < manifest.Layers.Count; i++)
             {
-                var marker = layers.Find(chain[i]) ?? await LayerAsync(reference, manifest, i, new LayerPlace(diffIds[i], chain[i], [.. below]), options.Limits.MaxUnpackedBytes - unpacked, ct);
+                var marker = layers.Find(chain[i]) ?? await LayerAsync(queue, manifest.Layers[i], new LayerPlace(diffIds[i], chain[i], [.. below]), options.Limits.MaxUnpackedBytes - unpacked, ct);
                 unpacked += marker.Bytes;
                 below.Add(layers.PathOf(chain[i]));
             }
@@ -79,17 +90,16 @@ internal sealed partial class ImagePull(
     private async Task<byte[]> ConfigAsync(Descriptor descriptor, CancellationToken ct) =>
         blobs.Read(descriptor.Digest!) ?? await source.FetchConfigAsync(descriptor, ct);
 
-    private async Task<LayerMarker> LayerAsync(ImageReference reference, ImageManifest manifest, int index, LayerPlace place, long bytesLeft, CancellationToken ct)
+    private async Task<LayerMarker> LayerAsync(LayerQueue queue, Descriptor layer, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
-        var layer = manifest.Layers[index];
         for (var isLastTry = false; ; isLastTry = true)
         {
             try
             {
-                await using var blob = await source.OpenLayerAsync(layer, there => Report(reference, index, manifest.Layers.Count, there, layer.Size), ct);
+                await using var blob = await queue.OpenAsync(layer);
                 var marker = await Task.Run(() => layers.Unpack(blob, layer, place, bytesLeft, ct), ct);
                 _newLayers.Add(place.ChainId);
-                source.DropLayer(layer);
+                queue.Done(layer);
                 return marker;
             }
             catch (DamagedBlobException damaged)
@@ -100,6 +110,8 @@ internal sealed partial class ImagePull(
                 {
                     throw new ImageRefusedException(ImageRefusedReason.DigestMismatch, $"Layer {layer.Digest} has another digest at its source.", damaged);
                 }
+
+                await queue.AgainAsync(layer);
             }
             catch (ImageRefusedException)
             {
@@ -118,7 +130,8 @@ internal sealed partial class ImagePull(
         }
     }
 
-    private void GiveBack()
+    /// <summary>Removes what this pull brought.</summary>
+    public void GiveBack()
     {
         foreach (var chainId in _newLayers)
         {
@@ -131,15 +144,15 @@ internal sealed partial class ImagePull(
         }
     }
 
-    private void Report(ImageReference reference, int index, int count, long there, long size)
+    private void Report(ImageReference reference, long there, long size)
     {
-        if (time.GetElapsedTime(_reported) >= s_progressEvery)
+        var last = Interlocked.Read(ref _reported);
+        if (time.GetElapsedTime(last) >= s_progressEvery && Interlocked.CompareExchange(ref _reported, time.GetTimestamp(), last) == last)
         {
-            _reported = time.GetTimestamp();
-            LogProgress(logger, reference, index + 1, count, there / 1e6, size / 1e6);
+            LogProgress(logger, reference, there / 1e6, size / 1e6);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Pulling {Image}: layer {Index} of {Count}, {There:F1} of {Size:F1} MB")]
-    private static partial void LogProgress(ILogger logger, ImageReference image, int index, int count, double there, double size);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Pulling {Image}: {There:F1} of {Size:F1} MB")]
+    private static partial void LogProgress(ILogger logger, ImageReference image, double there, double size);
 }

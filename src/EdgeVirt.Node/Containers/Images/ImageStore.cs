@@ -31,8 +31,9 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         (_options, _time, _logger) = (options, time, logger);
         _blobs = new BlobStore(options.ImagesDirectory, options.QuarantineDirectory, time, logger);
         _references = new ReferenceStore(options.ImagesDirectory, _blobs, time);
-        _layers = new LayerStore(Path.Combine(options.ImagesDirectory, "layers"), options.Limits);
-        _sources = new ImageSources(options, _blobs, _layers.CheckDisk, time);
+        _layers = new LayerStore(Path.Combine(options.ImagesDirectory, "layers"), options.Limits, options.MeasureDisk);
+        var rate = new ByteRate(options.MaxBytesPerSecond, time);
+        _sources = new ImageSources(options, new DownloadTools(_blobs, _layers.CheckDisk, rate, options.Retry.IdleTimeout, time), logger);
 
         // Layers hold setuid programs of strangers: nobody but root gets near them.
         Directory.CreateDirectory(options.ImagesDirectory);
@@ -45,7 +46,11 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
     /// <summary>The image, pulled where the policy and its absence ask for it.</summary>
     /// <exception cref="ImageRefusedException">It must not or cannot be used; lasting.</exception>
     /// <exception cref="ImagePullException">It cannot be had now; the message says what to do.</exception>
-    public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct)
+    public Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct) =>
+        EnsureAsync(reference, policy, PullTerms.None, ct);
+
+    /// <inheritdoc cref="EnsureAsync(ImageReference, ImagePullPolicy, CancellationToken)"/>
+    public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, PullTerms terms, CancellationToken ct)
     {
         var local = await FindAsync(reference, ct);
         if (local is not null && (policy != ImagePullPolicy.Always || reference.Digest is not null))
@@ -61,7 +66,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
 
         try
         {
-            return await PullAsync(reference, local, ct);
+            return await PullAsync(reference, local, terms, ct);
         }
         catch (ImagePullException unreachable) when (local is not null)
         {
@@ -84,15 +89,16 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
     }
 
     /// <summary>
-    /// Removes images whose manifest is not among <paramref name="manifestDigestsInUse"/> and that nobody asked
-    /// for within the grace period, with their layers and blobs that no other image shares.
+    /// Removes images that nobody needs, with layers and blobs that no other image shares: those that nobody asked for in a
+    /// long time, and from an overfull disk the oldest first until there is room. The others stay for a time without a link.
     /// </summary>
-    public Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct)
+    public Task CollectGarbageAsync(ImagesInUse inUse, CancellationToken ct)
     {
         long freed;
         lock (_files)
         {
-            freed = new ImageGarbage(_blobs, _references, _layers).Collect(manifestDigestsInUse, _pinned, _time.GetUtcNow() - _options.UnusedGrace, ct);
+            freed = new ImageGarbage(_blobs, _references, _layers, _options.Garbage, () => _options.MeasureDisk(_options.ImagesDirectory))
+                .Collect(inUse, _pinned, _time.GetUtcNow(), ct);
         }
 
         if (freed > 0)
@@ -100,14 +106,26 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             LogFreed(_logger, freed >> 20);
         }
 
+        var disk = _options.MeasureDisk(_options.ImagesDirectory);
+        if (_options.Garbage.IsTooFull(disk))
+        {
+            LogStillFull(_logger, disk.UsedPercent, disk.AvailableBytes >> 20);
+        }
+
         return Task.CompletedTask;
     }
 
+    /// <inheritdoc cref="CollectGarbageAsync(ImagesInUse, CancellationToken)"/>
+    public Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct) =>
+        CollectGarbageAsync(new ImagesInUse(manifestDigestsInUse, new HashSet<string>()), ct);
+
     public void Dispose() => _pulls.Dispose();
 
-    private async Task<StoredImage> PullAsync(ImageReference reference, StoredImage? local, CancellationToken ct)
+    private async Task<StoredImage> PullAsync(ImageReference reference, StoredImage? local, PullTerms terms, CancellationToken ct)
     {
-        using var source = _sources.Open(reference, isPatient: local is null);
+        RefuseAgain(reference, terms);
+        var budget = new PullBudget(terms.MaxBytes);
+        using var source = _sources.Open(reference, terms, budget, isPatient: local is null);
         var pull = new ImagePull(_options, source, _blobs, _layers, _time, _logger);
         var (digest, bytes) = await pull.ResolveAsync(reference, ct);
         await _pulls.WaitAsync(ct);
@@ -118,7 +136,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             {
                 var started = _time.GetTimestamp();
                 LogPulling(_logger, reference, digest);
-                await pull.RunAsync(reference, digest, bytes, Pin, ct);
+                await RunAsync(pull, reference, (digest, bytes), terms, budget, ct);
                 image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");
                 var took = _time.GetElapsedTime(started);
                 LogPulled(_logger, reference, digest, took);

@@ -24,8 +24,16 @@ internal sealed record ImageStoreOptions
     /// </summary>
     public bool KeepCompressedLayers { get; init; }
 
-    /// <summary>How long an image that no container uses stays, so that one just pulled is not taken from under its first container.</summary>
-    public TimeSpan UnusedGrace { get; init; } = TimeSpan.FromMinutes(10);
+    /// <summary>How many layers of an image are fetched side by side.</summary>
+    public int MaxConcurrentDownloads { get; init; } = 3;
+
+    /// <summary>Most that all downloads together take per second, bytes; 0: as much as the link gives.</summary>
+    public long MaxBytesPerSecond { get; init; }
+
+    public ImageGarbagePolicy Garbage { get; init; } = new();
+
+    /// <summary>How full the disk of a directory is; tests have disks of their own.</summary>
+    public Func<string, DiskSpace> MeasureDisk { get; init; } = DiskSpace.Of;
 
     public RetryLimits Retry { get; init; } = new();
 }
@@ -36,6 +44,12 @@ internal sealed record RegistryAccess
     /// <summary><c>https://host[:port]</c> or <c>http://host[:port]</c>.</summary>
     public required Uri Url { get; init; }
 
+    /// <summary>
+    /// Asked before <see cref="Url"/>, in this order. A path is put before the repository's name. How a mirror is reached
+    /// (CA, credentials) stands under its own host.
+    /// </summary>
+    public IReadOnlyList<Uri> Mirrors { get; init; } = [];
+
     /// <summary>PEM file with the only authorities trusted for this registry; null: those of the system.</summary>
     public string? CaFile { get; init; }
 
@@ -43,6 +57,9 @@ internal sealed record RegistryAccess
 
     /// <summary>File whose first line is the password.</summary>
     public string? PasswordFile { get; init; }
+
+    /// <summary>Where a registry without a stated address is: https, and for docker.io the host that Docker's clients ask.</summary>
+    public static Uri DefaultUrl(string host) => new($"https://{(host == "docker.io" ? "registry-1.docker.io" : host)}");
 }
 
 /// <summary>Bounds on what an image may become on disk.</summary>

@@ -13,9 +13,20 @@ internal static class ImagesServices
     {
         ImagesDirectory = Path.Combine(node.DataDir, "images"),
         QuarantineDirectory = node.QuarantineDirectory,
+        MaxConcurrentDownloads = node.Images.MaxConcurrentDownloads,
+        Limits = new UnpackLimits { MinFreeBytes = node.Images.MinFreeBytes },
+        MaxBytesPerSecond = node.ImageMaxBytesPerSecond,
+        Garbage = new ImageGarbagePolicy
+        {
+            HighWatermarkPercent = node.Images.HighWatermarkPercent,
+            LowWatermarkPercent = node.Images.LowWatermarkPercent,
+            MinFreeBytes = node.Images.MinFreeBytes,
+            MaxUnusedAge = TimeSpan.FromDays(node.Images.MaxUnusedDays),
+        },
         Registries = node.Registries.ToDictionary(entry => entry.Key, entry => new RegistryAccess
         {
-            Url = new Uri(entry.Value.Url ?? $"https://{entry.Key}"),
+            Url = entry.Value.Url is { } url ? new Uri(url) : RegistryAccess.DefaultUrl(entry.Key),
+            Mirrors = [.. (entry.Value.Mirrors ?? []).Select(mirror => new Uri(mirror))],
             CaFile = entry.Value.CaFile,
             Username = entry.Value.Username,
             PasswordFile = entry.Value.PasswordFile,

@@ -49,11 +49,12 @@ internal sealed class ReferenceStore(string imagesDirectory, BlobStore blobs, Ti
 
     public void Touch(ImageReference reference) => File.SetLastWriteTimeUtc(PathOf(reference), time.GetUtcNow().UtcDateTime);
 
-    /// <summary>Every reference file: where it is, the manifest's digest (null: damaged), when last asked for.</summary>
-    public IReadOnlyList<(string Path, string? ManifestDigest, DateTimeOffset Used)> All() =>
+    /// <summary>Every reference file: where it is, its reference and the manifest's digest (null: damaged), when last asked for.</summary>
+    public IReadOnlyList<(string Path, string? Reference, string? ManifestDigest, DateTimeOffset Used)> All() =>
     [
         .. Directory.EnumerateFiles(_directory, "*.json")
-            .Select(path => (path, Read(path)?.ManifestDigest, new DateTimeOffset(File.GetLastWriteTimeUtc(path)))),
+            .Select(path => (Path: path, Document: Read(path), Used: new DateTimeOffset(File.GetLastWriteTimeUtc(path))))
+            .Select(file => (file.Path, file.Document?.Reference, file.Document?.ManifestDigest, file.Used)),
     ];
 
     private string PathOf(ImageReference reference) =>

@@ -1,7 +1,7 @@
 namespace EdgeVirt.Node.Containers.Images;
 
 /// <summary>An image that is whole on this node.</summary>
-/// <param name="ManifestDigest"><c>sha256:…</c> of the platform's manifest; what <see cref="ImageStore.CollectGarbageAsync"/> knows it by.</param>
+/// <param name="ManifestDigest"><c>sha256:…</c> of the platform's manifest; what <see cref="ImagesInUse"/> knows it by.</param>
 /// <param name="Config">How it wants to be run.</param>
 /// <param name="LayerDirectories">Lowest first, each another directory, in overlayfs form: whiteouts are devices 0:0, opaque directories carry the attribute.</param>
 internal sealed record StoredImage(string ManifestDigest, ImageConfig Config, IReadOnlyList<string> LayerDirectories);

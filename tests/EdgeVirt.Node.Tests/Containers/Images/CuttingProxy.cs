@@ -14,6 +14,9 @@ internal sealed class CuttingProxy : IAsyncDisposable
     private readonly Task _accepting;
     private readonly int _target;
     private readonly long _cutAfter;
+    private int _cuts;
+    private int _open;
+    private long _returned;
 
     public CuttingProxy(int target, long cutAfter)
     {
@@ -24,9 +27,15 @@ internal sealed class CuttingProxy : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    public int Cuts { get; private set; }
+    public int Cuts => Volatile.Read(ref _cuts);
 
-    public long BytesReturned { get; private set; }
+    public long BytesReturned => Interlocked.Read(ref _returned);
+
+    /// <summary>Most connections that were open at one time.</summary>
+    public int MostOpen { get; private set; }
+
+    /// <summary>Told the number of each cut before the other side sees it.</summary>
+    public Action<int>? OnCut { get; init; }
 
     /// <summary>What was asked, headers and all.</summary>
     public IReadOnlyList<string> Requests
@@ -70,11 +79,16 @@ internal sealed class CuttingProxy : IAsyncDisposable
         {
             try
             {
+                MostOpen = Math.Max(MostOpen, Interlocked.Increment(ref _open));
                 await server.ConnectAsync(IPAddress.Loopback, _target, _stop.Token);
                 await Task.WhenAny(UpAsync(client.GetStream(), server.GetStream()), DownAsync(server.GetStream(), client.GetStream()));
             }
             catch (Exception ended) when (ended is OperationCanceledException or IOException or SocketException)
             {
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _open);
             }
         }
     }
@@ -102,10 +116,11 @@ internal sealed class CuttingProxy : IAsyncDisposable
             var allowed = (int)Math.Min(read, _cutAfter - returned);
             await to.WriteAsync(buffer.AsMemory(0, allowed), _stop.Token);
             returned += allowed;
-            BytesReturned += allowed;
+            Interlocked.Add(ref _returned, allowed);
             if (returned >= _cutAfter)
             {
-                Cuts++;
+                var number = Interlocked.Increment(ref _cuts);
+                OnCut?.Invoke(number);
                 return;
             }
         }

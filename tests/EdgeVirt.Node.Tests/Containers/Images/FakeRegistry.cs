@@ -10,6 +10,7 @@ internal sealed class FakeRegistry : IAsyncDisposable
     private readonly HttpListener _listener = new();
     private readonly Dictionary<string, byte[]> _answers = [];
     private readonly Task _serving;
+    private int _uses;
 
     public FakeRegistry()
     {
@@ -28,6 +29,19 @@ internal sealed class FakeRegistry : IAsyncDisposable
 
     public string? TokenQuery { get; private set; }
 
+    /// <summary>The Authorization that a token is given for; null: any.</summary>
+    public string? TokenFor { get; init; }
+
+    /// <summary>After so many requests a token has run out; 0: never.</summary>
+    public int TokenUses { get; init; }
+
+    public int TokensGiven { get; private set; }
+
+    /// <summary>What was posted for a token.</summary>
+    public string? TokenForm { get; private set; }
+
+    public List<string?> TokenAuthorizations { get; } = [];
+
     public void Serve(TestImage image, string repository, string tag)
     {
         Answer($"/v2/{repository}/manifests/{tag}", image.Manifest);
@@ -39,6 +53,8 @@ internal sealed class FakeRegistry : IAsyncDisposable
     }
 
     public void Answer(string path, byte[] content) => _answers[path] = content;
+
+    public void Forget(string path) => _answers.Remove(path);
 
     public async ValueTask DisposeAsync()
     {
@@ -74,9 +90,25 @@ internal sealed class FakeRegistry : IAsyncDisposable
         else if (path == "/token")
         {
             TokenQuery = request.Url.Query;
-            body = Encoding.UTF8.GetBytes($$"""{"token":"{{Token}}"}""");
+            TokenAuthorizations.Add(request.Headers["Authorization"]);
+            if (request.HttpMethod == "POST")
+            {
+                using var form = new StreamReader(request.InputStream);
+                TokenForm = await form.ReadToEndAsync();
+            }
+
+            if (TokenFor is not null && request.Headers["Authorization"] != TokenFor)
+            {
+                response.StatusCode = 401;
+            }
+            else
+            {
+                _uses = 0;
+                TokensGiven++;
+                body = Encoding.UTF8.GetBytes($$"""{"token":"{{Token}}"}""");
+            }
         }
-        else if (Token is not null && request.Headers["Authorization"] != $"Bearer {Token}")
+        else if (Token is not null && (request.Headers["Authorization"] != $"Bearer {Token}" || (TokenUses > 0 && ++_uses > TokenUses)))
         {
             response.StatusCode = 401;
             response.AddHeader("WWW-Authenticate", $"Bearer realm=\"http://127.0.0.1:{Port}/token\",service=\"fake\"");

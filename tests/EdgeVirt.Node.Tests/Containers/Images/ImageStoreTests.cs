@@ -92,6 +92,7 @@ internal sealed class ImageStoreTests
     public async Task Collects_what_nobody_uses_and_nothing_else()
     {
         var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        _fixture.Options = _fixture.Options with { Garbage = _fixture.Options.Garbage with { MaxUnusedAge = TimeSpan.FromMinutes(30) } };
         var shared = new TarBuilder().File("shared").ToArray();
         new TestImage(Packing.Gzip, shared, new TarBuilder().File("one").ToArray()).WriteLayout(_fixture.Layout, "one");
         using var store = _fixture.Open(clock);

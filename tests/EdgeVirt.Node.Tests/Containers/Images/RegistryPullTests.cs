@@ -12,7 +12,7 @@ namespace EdgeVirt.Node.Tests.Containers.Images;
 internal sealed class RegistryPullTests
 {
     // bcrypt of "secret", cost 4: written down, because Debian 13's Python makes none any more.
-    private const string HashOfSecret = "$2y$04$KINb45yI61gEVyE9NHVRIuZj47UZkugRB5DtwyeSAKf2BbQwZriNu";
+    internal const string HashOfSecret = "$2y$04$KINb45yI61gEVyE9NHVRIuZj47UZkugRB5DtwyeSAKf2BbQwZriNu";
 
     private const string Index = "application/vnd.oci.image.index.v1+json";
 

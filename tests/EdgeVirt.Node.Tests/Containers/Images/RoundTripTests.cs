@@ -87,7 +87,7 @@ internal sealed class RoundTripTests
             var tar = Path.Combine(fixture.Root, "tree.tar");
             await StoreFixture.RunAsync("tar", "--xattrs", "--xattrs-include=*", "--format=pax", "-C", tree, "-cf", tar, ".");
             var layers = Path.Combine(fixture.Root, "layers");
-            var store = new LayerStore(layers, fixture.Options.Limits);
+            var store = new LayerStore(layers, fixture.Options.Limits, DiskSpace.Of);
             store.Clean();
             var bytes = File.ReadAllBytes(tar);
             var digest = Digest.Of(bytes);

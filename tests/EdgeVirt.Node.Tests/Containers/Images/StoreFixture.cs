@@ -2,6 +2,7 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.Containers.Images;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EdgeVirt.Node.Tests.Containers.Images;
@@ -40,9 +41,9 @@ internal sealed class StoreFixture : IDisposable
     public static ImageReference Reference(string text) =>
         ImageReference.TryParse(text, out var reference, out var problem) ? reference : throw new ArgumentException(problem);
 
-    public ImageStore Open(TimeProvider? time = null)
+    public ImageStore Open(TimeProvider? time = null, ILogger<ImageStore>? log = null)
     {
-        var store = new ImageStore(Options, time ?? TimeProvider.System, NullLogger<ImageStore>.Instance);
+        var store = new ImageStore(Options, time ?? TimeProvider.System, log ?? NullLogger<ImageStore>.Instance);
         _stores.Add(store);
         return store;
     }

@@ -10,7 +10,7 @@ namespace EdgeVirt.Node.Containers.Images.Layers;
 /// <c>layers/&lt;hex&gt;.complete</c> beside it appears last and says that the tree is whole.
 /// What has no marker is the rest of a crash.
 /// </summary>
-internal sealed class LayerStore(string directory, UnpackLimits limits)
+internal sealed class LayerStore(string directory, UnpackLimits limits, Func<string, DiskSpace> measureDisk)
 {
     private const string MarkerSuffix = ".complete";
     private const string TemporaryPrefix = ".tmp-";
@@ -112,11 +112,11 @@ internal sealed class LayerStore(string directory, UnpackLimits limits)
     /// <summary>Refuses to fill the disk beyond the floor.</summary>
     public void CheckDisk(long more)
     {
-        var free = new DriveInfo(directory).AvailableFreeSpace;
+        var free = measureDisk(directory).AvailableBytes;
         if (free - more < limits.MinFreeBytes)
         {
             throw new ImagePullException(
-                $"The image would leave less than {limits.MinFreeBytes >> 20} MiB free ({free >> 20} MiB are); remove workloads or images, or use a larger disk.");
+                $"The image would leave less than {limits.MinFreeBytes >> 20} MiB free ({free >> 20} MiB are); remove workloads or images, or use a larger disk.") { IsLocal = true };
         }
     }
 

@@ -46,7 +46,7 @@ internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimi
         }
         catch (LinuxException failed) when (failed.Errno is NoSpace or QuotaExceeded)
         {
-            throw new ImagePullException("The disk is full; free space in the data directory.", failed);
+            throw new ImagePullException("The disk is full; free space in the data directory.", failed) { IsLocal = true };
         }
     }
 

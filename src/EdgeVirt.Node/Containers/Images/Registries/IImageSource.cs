@@ -9,8 +9,11 @@ internal interface IImageSource : IDisposable
     /// <summary>A config, checked against its descriptor; at most <see cref="ImageManifest.MaxDocumentBytes"/>.</summary>
     Task<byte[]> FetchConfigAsync(Descriptor descriptor, CancellationToken ct);
 
-    /// <summary>A layer's compressed bytes; the reader checks the digest. <paramref name="progress"/> hears the bytes there so far.</summary>
-    Task<FileStream> OpenLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct);
+    /// <summary>Brings a layer's compressed bytes here. <paramref name="progress"/> hears the bytes there so far. Layers may be fetched side by side.</summary>
+    Task FetchLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct);
+
+    /// <summary>The compressed bytes of a layer that was fetched, seekable; the reader checks the digest.</summary>
+    Stream OpenLayer(Descriptor descriptor);
 
     /// <summary>The layer is unpacked, or was refused or damaged: what was stored of it can go.</summary>
     void DropLayer(Descriptor descriptor);

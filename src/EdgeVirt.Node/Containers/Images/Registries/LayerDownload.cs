@@ -9,16 +9,19 @@ namespace EdgeVirt.Node.Containers.Images.Registries;
 /// Fetches layers into the blob store. What arrived stays in a partial file, over cut connections, restarts
 /// and reboots, and the next attempt asks for the rest by HTTP Range.
 /// </summary>
-internal sealed class LayerDownload(
-    RegistryClient client, BlobStore blobs, ResiliencePipeline retry, TimeSpan idleTimeout, Action<long> checkDisk, TimeProvider time)
+internal sealed class LayerDownload(RegistryClient client, DownloadTools tools, ResiliencePipeline retry, PullBudget budget)
 {
     private const int BufferBytes = 64 << 10;
+
+    /// <summary>More than the headers of the request that it takes to go on.</summary>
+    private const int LeastGain = 4 << 10;
 
     /// <exception cref="ImageRefusedException">The registry's bytes are not those of the descriptor.</exception>
     /// <exception cref="ImagePullException">The registry cannot be reached, or not for long enough to gain a byte.</exception>
     public async Task RunAsync(Descriptor layer, Action<long> progress, CancellationToken ct)
     {
         var digest = layer.Digest!;
+        var blobs = tools.Blobs;
         if (blobs.Has(digest))
         {
             progress(layer.Size);
@@ -30,7 +33,7 @@ internal sealed class LayerDownload(
         try
         {
             var resumed = await ReadBackAsync(partial, layer, hash, ct);
-            checkDisk(layer.Size - partial.Length);
+            tools.CheckDisk(layer.Size - partial.Length);
             await FillAsync(partial, layer, hash, progress, ct);
             var actual = Digest.FromHash(hash.GetHashAndReset());
             if (actual != digest && resumed)
@@ -79,20 +82,26 @@ internal sealed class LayerDownload(
         return partial.Length > 0;
     }
 
-    /// <summary>Rounds of attempts, as long as each round gains something.</summary>
+    /// <summary>
+    /// Attempts, as long as something is gained: a link that is cut all the time but brings a piece each time is bad, not dead, and
+    /// is asked for the rest at once. Only attempts in a row that gain next to nothing wait, and are counted.
+    /// </summary>
     private async Task FillAsync(FileStream partial, Descriptor layer, IncrementalHash hash, Action<long> progress, CancellationToken ct)
     {
         while (partial.Length < layer.Size)
         {
-            var before = partial.Length;
-            try
+            await retry.ExecuteAsync(async token =>
             {
-                await retry.ExecuteAsync(async token => await AttemptAsync(partial, layer, hash, progress, token), ct);
-            }
-            catch (ImagePullException cut) when (cut.IsPassing && partial.Length > before)
-            {
-                // The link is bad, not dead.
-            }
+                var before = partial.Length;
+                try
+                {
+                    await AttemptAsync(partial, layer, hash, progress, token);
+                }
+                catch (ImagePullException cut) when (cut.IsPassing && partial.Length - before >= LeastGain)
+                {
+                    // The next round asks for the rest.
+                }
+            }, ct);
         }
     }
 
@@ -128,15 +137,16 @@ internal sealed class LayerDownload(
 
     private async Task CopyAsync(HttpResponseMessage response, FileStream partial, Descriptor layer, IncrementalHash hash, Action<long> progress, CancellationToken ct)
     {
-        using var idle = new CancellationTokenSource(idleTimeout, time);
+        using var idle = new CancellationTokenSource(tools.IdleTimeout, tools.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, idle.Token);
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        var piece = buffer.AsMemory(0, tools.Rate.Piece(BufferBytes));
         try
         {
             await using var body = await response.Content.ReadAsStreamAsync(ct);
-            for (var read = await body.ReadAsync(buffer, either.Token); read > 0; read = await body.ReadAsync(buffer, either.Token))
+            for (var read = await body.ReadAsync(piece, either.Token); read > 0; read = await body.ReadAsync(piece, either.Token))
             {
-                idle.CancelAfter(idleTimeout);
+                idle.CancelAfter(Timeout.InfiniteTimeSpan);
                 if (partial.Length + read > layer.Size)
                 {
                     throw WrongSize(layer, partial.Length + read);
@@ -145,6 +155,9 @@ internal sealed class LayerDownload(
                 Store(partial, buffer.AsSpan(0, read));
                 hash.AppendData(buffer, 0, read);
                 progress(partial.Length);
+                budget.Spend(read);
+                await tools.Rate.PassAsync(read, ct);
+                idle.CancelAfter(tools.IdleTimeout);
             }
         }
         finally
@@ -166,7 +179,7 @@ internal sealed class LayerDownload(
         }
         catch (IOException full)
         {
-            throw new ImagePullException($"A layer cannot be stored ({full.Message}); free space in the data directory or replace the disk.", full);
+            throw new ImagePullException($"A layer cannot be stored ({full.Message}); free space in the data directory or replace the disk.", full) { IsLocal = true };
         }
     }
 

@@ -16,13 +16,15 @@ internal sealed class RegistryClient : IDisposable
     private readonly RegistryAuthorization _authorization;
     private readonly Uri _base;
     private readonly string _name;
+    private readonly int _attempts;
 
-    public RegistryClient(string host, string repository, RegistryAccess access, TimeSpan timeout)
+    public RegistryClient(string host, string repository, RegistryAccess access, IReadOnlyList<RegistryCredential> credentials, TimeSpan timeout, int connections)
     {
         _name = $"{host}/{repository}";
         _base = new Uri(access.Url, $"/v2/{repository}/");
-        _http = new HttpClient(Handler(host, access)) { Timeout = timeout };
-        _authorization = new RegistryAuthorization(_http, access, repository);
+        _attempts = credentials.Count + 3;
+        _http = new HttpClient(Handler(host, access, connections)) { Timeout = timeout };
+        _authorization = new RegistryAuthorization(_http, access, repository, credentials);
     }
 
     /// <summary>Sends a GET, authorised as the registry asks for it.</summary>
@@ -32,15 +34,18 @@ internal sealed class RegistryClient : IDisposable
     {
         try
         {
-            var response = await SendAsync(path, accept, from, ct);
-            if (response.StatusCode == HttpStatusCode.Unauthorized && await _authorization.AnswerAsync(response, ct))
+            var sent = _authorization.Current;
+            var response = await SendAsync(path, accept, from, sent, ct);
+            for (var attempt = 1; response.StatusCode == HttpStatusCode.Unauthorized && attempt < _attempts && await _authorization.AnswerAsync(response, sent, ct); attempt++)
             {
                 response.Dispose();
-                response = await SendAsync(path, accept, from, ct);
+                sent = _authorization.Current;
+                response = await SendAsync(path, accept, from, sent, ct);
             }
 
             if (response.StatusCode is HttpStatusCode.OK or HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable)
             {
+                _authorization.Accepted();
                 return response;
             }
 
@@ -63,9 +68,14 @@ internal sealed class RegistryClient : IDisposable
     public static bool IsConnection(Exception exception, CancellationToken ct) =>
         exception is HttpRequestException or IOException || (exception is OperationCanceledException && !ct.IsCancellationRequested);
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _authorization.Dispose();
+        _http.Dispose();
+    }
 
-    private async Task<HttpResponseMessage> SendAsync(string path, IReadOnlyList<string> accept, long from, CancellationToken ct)
+    private async Task<HttpResponseMessage> SendAsync(
+        string path, IReadOnlyList<string> accept, long from, AuthenticationHeaderValue? authorization, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_base, path));
         foreach (var type in accept)
@@ -78,7 +88,7 @@ internal sealed class RegistryClient : IDisposable
             request.Headers.Range = new RangeHeaderValue(from, null);
         }
 
-        request.Headers.Authorization = _authorization.Current;
+        request.Headers.Authorization = authorization;
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
     }
 
@@ -86,7 +96,7 @@ internal sealed class RegistryClient : IDisposable
     {
         HttpStatusCode.NotFound => new($"{_name} has no {path.Replace("/", " ", StringComparison.Ordinal)} (404); push the image, or correct the reference."),
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden =>
-            new($"The registry refuses {_name} ({(int)response.StatusCode}); set username and passwordFile under Registries in the agent's configuration."),
+            new($"The registry refuses {_name} ({(int)response.StatusCode}); name a Secret with credentials in the workload's imagePullSecrets, or set username and passwordFile under Registries in the agent's configuration."),
         var status => new($"The registry answered {(int)status} for {_name}; try again, or look at the registry's log.")
         {
             IsPassing = (int)status >= 500 || status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout,
@@ -94,12 +104,12 @@ internal sealed class RegistryClient : IDisposable
         },
     };
 
-    private static SocketsHttpHandler Handler(string host, RegistryAccess access)
+    private static SocketsHttpHandler Handler(string host, RegistryAccess access, int connections)
     {
         var handler = new SocketsHttpHandler
         {
             ConnectTimeout = s_connectTimeout,
-            MaxConnectionsPerServer = 2,
+            MaxConnectionsPerServer = connections,
             MaxAutomaticRedirections = 5,
             UseCookies = false,
         };

@@ -24,11 +24,10 @@ internal sealed class RegistrySource(RegistryClient client, BlobStore blobs, Lay
                 : throw new ImageRefusedException(ImageRefusedReason.DigestMismatch, $"The registry gave another config for {descriptor.Digest}.");
     }
 
-    public async Task<FileStream> OpenLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct)
-    {
-        await download.RunAsync(descriptor, progress, ct);
-        return new FileStream(blobs.PathOf(descriptor.Digest!), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 64 << 10);
-    }
+    public Task FetchLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct) => download.RunAsync(descriptor, progress, ct);
+
+    public Stream OpenLayer(Descriptor descriptor) =>
+        new FileStream(blobs.PathOf(descriptor.Digest!), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 64 << 10);
 
     public void DropLayer(Descriptor descriptor)
     {

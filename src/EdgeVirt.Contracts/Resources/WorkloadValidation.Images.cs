@@ -1,0 +1,19 @@
+namespace EdgeVirt.Contracts.Resources;
+
+internal static partial class WorkloadValidation
+{
+    private static void ValidateImagePull(PodSpec pod, string path, Validation v)
+    {
+        var secrets = pod.ImagePullSecrets ?? [];
+        if (pod.ImagePull?.MaxBytes is { Value: < 1024 })
+        {
+            v.Add($"{path}.imagePull.maxBytes", "must be at least 1Ki");
+        }
+
+        var names = new HashSet<string>();
+        for (var i = 0; i < secrets.Count; i++)
+        {
+            Name(secrets[i].Name, $"{path}.imagePullSecrets[{i}].name", names, v);
+        }
+    }
+}

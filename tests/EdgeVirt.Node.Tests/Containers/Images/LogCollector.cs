@@ -1,0 +1,33 @@
+using EdgeVirt.Node.Containers.Images;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Tests.Containers.Images;
+
+/// <summary>What the store said, a line a message.</summary>
+internal sealed class LogCollector : ILogger<ImageStore>
+{
+    private readonly List<string> _lines = [];
+
+    public IReadOnlyList<string> Lines
+    {
+        get
+        {
+            lock (_lines)
+            {
+                return [.. _lines];
+            }
+        }
+    }
+
+    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        lock (_lines)
+        {
+            _lines.Add(formatter(state, exception));
+        }
+    }
+}

@@ -73,6 +73,7 @@ internal static class App
             DescribeCommand.Create(terminal),
             DeleteCommand.Create(terminal),
             LogsCommand.Create(terminal),
+            ExecCommand.Create(terminal),
             NodeCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
             AuditCommand.Create(terminal),
@@ -120,6 +121,8 @@ internal static class App
                 {
                     output.WriteLine($"  {code,-4} {meaning}");
                 }
+
+                output.WriteLine($"  {ExitCodes.ExecNote}");
             }
 
             return ExitCodes.Ok;

@@ -80,6 +80,19 @@ public static class Processes
         }
     }
 
+    /// <summary>Environment with which a process began its program, as <c>NAME=value</c>; empty: there is none, or it may not be read.</summary>
+    public static IReadOnlyList<string> EnvironmentOf(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/environ").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Whether a process is in a control group (or one below it), in any hierarchy.</summary>
     public static bool IsInCgroup(int pid, string path)
     {

@@ -47,6 +47,7 @@ internal static class ApiServices
         api.MapResources();
         api.MapTokens();
         api.MapLogs();
+        api.MapChannels();
         api.MapPost("/boardclaims/{name}/token", IssueAsync)
             .WithTags(ResourceKind.BoardClaim.Name)
             .WithSummary("Make the token of a claim")

@@ -74,6 +74,7 @@ internal static class App
             DeleteCommand.Create(terminal),
             LogsCommand.Create(terminal),
             ExecCommand.Create(terminal),
+            PortForwardCommand.Create(terminal),
             NodeCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
             AuditCommand.Create(terminal),

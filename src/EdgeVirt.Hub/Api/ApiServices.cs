@@ -22,6 +22,7 @@ internal static class ApiServices
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
             json.SerializerOptions.TypeInfoResolverChain.Insert(1, HubJson.Default);
         });
+        services.AddSingleton<AuditThrottle>();
         services.AddOpenApi("v1", openApi => openApi.AddDocumentTransformer((document, _, _) =>
         {
             document.Info.Title = "EdgeVirt hub";

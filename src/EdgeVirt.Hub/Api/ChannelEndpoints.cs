@@ -22,6 +22,13 @@ internal static class ChannelEndpoints
             "The first frame opens with an ExecRequest; data frames carry StreamMessages.",
             (open, name) => open.Exec.Workload = name,
             open => $"{ContainerOf(open.Exec.Container)}{Shorten(string.Join(' ', open.Exec.Command))}"),
+        new("portforward", OpenChannel.VerbOneofCase.PortForward, "Connect to a port of a workload",
+            "The first frame opens with a PortForwardRequest: one TCP connection. Connections to the same port are audited once a minute.",
+            (open, name) => open.PortForward.Workload = name,
+            open => $"port {open.PortForward.Port}")
+        {
+            IsFrequent = true,
+        },
     ];
 
     /// <summary>WebSockets. A caller whose network vanished says nothing: only a ping finds out, and ends what it had begun.</summary>
@@ -106,7 +113,12 @@ internal static class ChannelEndpoints
         }
 
         // Written before anything happens, so that nothing can happen that is not on the log.
-        await audit.WriteAsync(actor, action, ok: true, $"on node {node}: {route.Describe(first.Open)}", CancellationToken.None);
+        var what = $"on node {node}: {route.Describe(first.Open)}";
+        if (!route.IsFrequent || context.RequestServices.GetRequiredService<AuditThrottle>().IsDue($"{actor} {action} {what}"))
+        {
+            await audit.WriteAsync(actor, action, ok: true, what, CancellationToken.None);
+        }
+
         try
         {
             await using var channel = await context.RequestServices.GetRequiredService<NodeChannels>().OpenAsync(node, first.Open, ct);
@@ -114,7 +126,7 @@ internal static class ChannelEndpoints
             var running = relay.RunAsync(ct);
             started(relay.Reading);
             var close = await running;
-            if (close is not null and not { Reason: CloseReason.Done })
+            if (close is not null and not { Reason: CloseReason.Done } && !route.IsFrequent)
             {
                 await audit.WriteAsync(actor, action, ok: false, $"node {node}: {close.Message}", CancellationToken.None);
             }
@@ -167,5 +179,9 @@ internal static class ChannelEndpoints
     /// <param name="SetWorkload">The workload of the address is the one that counts.</param>
     /// <param name="Describe">For the audit log: never anything that was typed or sent.</param>
     private sealed record ChannelRoute(
-        string Path, OpenChannel.VerbOneofCase Verb, string Summary, string Description, Action<OpenChannel, string> SetWorkload, Func<OpenChannel, string> Describe);
+        string Path, OpenChannel.VerbOneofCase Verb, string Summary, string Description, Action<OpenChannel, string> SetWorkload, Func<OpenChannel, string> Describe)
+    {
+        /// <summary>Whether it is asked for so often that the audit log is told only once a minute.</summary>
+        public bool IsFrequent { get; init; }
+    }
 }

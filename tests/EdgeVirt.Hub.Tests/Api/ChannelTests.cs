@@ -184,6 +184,23 @@ internal sealed class ChannelTests
     }
 
     [Test]
+    public async Task Connections_to_a_port_are_on_the_audit_log_once_a_minute()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            using var socket = await ConnectAsync(verb: "portforward");
+            await SendAsync(socket, new TunnelFrame { Channel = 1, Open = new OpenChannel { Window = 1000, PortForward = new PortForwardRequest { Port = 80 } } });
+            var open = await node.NextAsync(TunnelFrame.KindOneofCase.Open);
+            Assert.That((open.Open.PortForward.Workload, open.Open.PortForward.Port), Is.EqualTo(("web", 80u)));
+            node.Close(open.Channel);
+            await UntilCloseAsync(socket);
+        }
+
+        var entries = await hub.Services.GetRequiredService<AuditLog>().ReadAsync(100, default);
+        Assert.That(entries.Count(entry => entry.Action == "portforward Workload/web" && entry.Reason == "on node n1: port 80"), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task Who_asks_without_a_WebSocket_is_told_to()
     {
         using var client = hub.Client();

@@ -10,5 +10,7 @@ internal static class InteractiveServices
         .AddSingleton<MarkedProcesses>()
         .AddSingleton<ExecVerb>()
         .AddSingleton(provider => provider.GetRequiredService<ExecVerb>().Verb)
+        .AddSingleton<PortForwardVerb>()
+        .AddSingleton(provider => provider.GetRequiredService<PortForwardVerb>().Verb)
         .AddHostedService<ExecLeftovers>();
 }

@@ -31,18 +31,17 @@ internal sealed class RunningContainers(RecordStore records, IContainerRuntime r
         }
 
         var newest = all.Where(run => run.Container == name).MaxBy(run => run.Attempt)!;
-        return newest is { StartedAt: not null, Exit: null, Retired: false } && runtime.ExitOf(newest) is null
+        return IsRunning(newest)
             ? newest
             : throw new ChannelRefusedException(
                 CloseReason.NotFound, $"Container '{name}' of workload '{workload}' is not running; its log says why (edgevirt logs {workload} --previous).");
     }
 
-    /// <summary>The network of a workload of which a container runs.</summary>
+    /// <summary>Any container of a workload that runs.</summary>
     /// <exception cref="ChannelRefusedException">There is none.</exception>
-    public SandboxRecord FindSandbox(string workload)
-    {
-        var running = records.Containers.Where(run => run.Workload == workload && run is { StartedAt: not null, Exit: null, Retired: false } && runtime.ExitOf(run) is null);
-        return running.Select(run => records.FindSandbox(run.SandboxId)).FirstOrDefault(sandbox => sandbox is not null)
-            ?? throw new ChannelRefusedException(CloseReason.NotFound, $"Workload '{workload}' has no running container on this node.");
-    }
+    public ContainerRecord FindAny(string workload) =>
+        records.Containers.FirstOrDefault(run => run.Workload == workload && IsRunning(run)) ??
+        throw new ChannelRefusedException(CloseReason.NotFound, $"Workload '{workload}' has no running container on this node.");
+
+    private bool IsRunning(ContainerRecord run) => run is { StartedAt: not null, Exit: null, Retired: false } && runtime.ExitOf(run) is null;
 }

@@ -107,7 +107,10 @@ internal sealed class RealWorkload : IAsyncDisposable
         ContainerId = (await agent.UntilAsync("web", status => status.Conditions[0].Status == ConditionStatus.True)).Containers[0].ContainerId!;
         var containers = new RunningContainers(Records, Runtime);
         var server = new ChannelServer(
-            [new ExecVerb(Directories, containers, Cgroups, new MarkedProcesses(Directories, TimeProvider.System)).Verb],
+            [
+                new ExecVerb(Directories, containers, Cgroups, new MarkedProcesses(Directories, TimeProvider.System)).Verb,
+                new PortForwardVerb(Directories, Records, containers).Verb,
+            ],
             TimeProvider.System,
             NullLogger<ChannelServer>.Instance);
         socket = new ControlSocket(options, server, NullLogger<ControlSocket>.Instance);
@@ -127,7 +130,7 @@ internal sealed class RealWorkload : IAsyncDisposable
             }
 
             File.Copy(Busybox, Path.Combine(layer, "bin", "busybox"));
-            foreach (var name in (string[])["sh", "cat", "stat", "stty", "id", "nc", "sleep", "setsid", "yes", "wc", "tty", "ls", "head"])
+            foreach (var name in (string[])["sh", "cat", "stat", "stty", "id", "nc", "sleep", "setsid", "yes", "wc", "tty", "ls", "head", "mkdir", "ln"])
             {
                 File.CreateSymbolicLink(Path.Combine(layer, "bin", name), "busybox");
             }

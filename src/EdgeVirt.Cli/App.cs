@@ -75,6 +75,7 @@ internal static class App
             LogsCommand.Create(terminal),
             ExecCommand.Create(terminal),
             PortForwardCommand.Create(terminal),
+            CopyCommand.Create(terminal),
             NodeCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
             AuditCommand.Create(terminal),

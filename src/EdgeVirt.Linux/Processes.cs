@@ -11,6 +11,9 @@ public sealed record ProcessIdentity(int Pid, long StartTime);
 /// <summary>Processes of other programs.</summary>
 public static class Processes
 {
+    /// <summary>User and group to which what this process makes belongs.</summary>
+    public static (uint User, uint Group) Owner => (Native.EffectiveUser(), Native.EffectiveGroup());
+
     /// <summary>Who has a process id now; null: nobody, or one that ended and waits to be collected.</summary>
     public static ProcessIdentity? Identify(int pid)
     {

@@ -12,5 +12,7 @@ internal static class InteractiveServices
         .AddSingleton(provider => provider.GetRequiredService<ExecVerb>().Verb)
         .AddSingleton<PortForwardVerb>()
         .AddSingleton(provider => provider.GetRequiredService<PortForwardVerb>().Verb)
+        .AddSingleton<CopyVerb>()
+        .AddSingleton(provider => provider.GetRequiredService<CopyVerb>().Verb)
         .AddHostedService<ExecLeftovers>();
 }

@@ -110,6 +110,7 @@ internal sealed class RealWorkload : IAsyncDisposable
             [
                 new ExecVerb(Directories, containers, Cgroups, new MarkedProcesses(Directories, TimeProvider.System)).Verb,
                 new PortForwardVerb(Directories, Records, containers).Verb,
+                new CopyVerb(Directories, containers).Verb,
             ],
             TimeProvider.System,
             NullLogger<ChannelServer>.Instance);

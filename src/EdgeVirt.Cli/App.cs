@@ -76,6 +76,7 @@ internal static class App
             ExecCommand.Create(terminal),
             PortForwardCommand.Create(terminal),
             CopyCommand.Create(terminal),
+            TopCommand.Create(terminal),
             NodeCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
             AuditCommand.Create(terminal),

@@ -73,6 +73,10 @@ internal static class App
             DescribeCommand.Create(terminal),
             DeleteCommand.Create(terminal),
             LogsCommand.Create(terminal),
+            ExecCommand.Create(terminal),
+            PortForwardCommand.Create(terminal),
+            CopyCommand.Create(terminal),
+            TopCommand.Create(terminal),
             NodeCommand.Create(terminal),
             ImageCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
@@ -121,6 +125,8 @@ internal static class App
                 {
                     output.WriteLine($"  {code,-4} {meaning}");
                 }
+
+                output.WriteLine($"  {ExitCodes.ExecNote}");
             }
 
             return ExitCodes.Ok;

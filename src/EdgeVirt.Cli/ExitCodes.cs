@@ -29,6 +29,9 @@ internal static class ExitCodes
         (Interrupted, "interrupted by Ctrl-C"),
     ];
 
+    /// <summary>The one exception from the table.</summary>
+    public const string ExecNote = "'exec' ends with the exit code of the program that it ran: 126 if it cannot be run, 127 if there is none, 128 + n after signal n.";
+
     /// <summary>For the one word that every error of the hub carries.</summary>
     public static int OfApiCode(string code) => code switch
     {

@@ -87,6 +87,7 @@ internal static class Program
         app.UseRouting();
         app.UsePortSeparation();
         app.UseAccess();
+        app.UseChannels();
 
         app.MapApi().MapTelemetry();
         var nodePort = app.MapGroup("").WithMetadata(new Listeners.ForNodes());

@@ -1,4 +1,3 @@
-using System.Collections;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -12,7 +11,6 @@ public static unsafe class DetachedProcess
 {
     private const int PipeFd = 3;
     private const int Limit = 64 << 10;
-    private const short SetDefaultSignals = 0x04;
 
     /// <summary>
     /// Starts the program with the writing end of a pipe as descriptor 3, waits until the process itself has ended (what
@@ -38,7 +36,7 @@ public static unsafe class DetachedProcess
             int pid;
             try
             {
-                pid = Spawn(file, args, environment, writing);
+                pid = SpawnCall.Spawn(file, args, environment, newSession: false, (writing, PipeFd));
             }
             finally
             {
@@ -57,47 +55,6 @@ public static unsafe class DetachedProcess
         finally
         {
             _ = Native.Close(reading);
-        }
-    }
-
-    private static int Spawn(string file, IReadOnlyList<string> args, IReadOnlyDictionary<string, string> environment, int pipe)
-    {
-        var variables = new List<string>();
-        foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
-        {
-            if (entry.Key is string key && key != "NOTIFY_SOCKET" && !environment.ContainsKey(key))
-            {
-                variables.Add($"{key}={entry.Value}");
-            }
-        }
-
-        variables.AddRange(environment.Select(pair => $"{pair.Key}={pair.Value}"));
-        var argv = Strings([file, .. args]);
-        var envp = Strings(variables);
-        // On 64-bit machines glibc's posix_spawn_file_actions_t is 80 bytes, posix_spawnattr_t 336, sigset_t 128.
-        var actions = stackalloc byte[256];
-        var attributes = stackalloc byte[512];
-        var signals = stackalloc byte[128];
-        _ = Native.SpawnActionsInit(actions);
-        _ = Native.SpawnAttributesInit(attributes);
-        // .NET ignores SIGPIPE, and what is ignored stays so in every descendant that does not know.
-        _ = Native.FillSignalSet(signals);
-        _ = Native.SpawnAttributesDefaultSignals(attributes, signals);
-        _ = Native.SpawnAttributesFlags(attributes, SetDefaultSignals);
-        try
-        {
-            // dup2 clears close-on-exec; were the descriptor 3 already, glibc clears it all the same.
-            _ = Native.SpawnActionsDup(actions, pipe, PipeFd);
-            int pid;
-            var error = Native.Spawn(&pid, argv[0], actions, attributes, argv, envp);
-            return error == 0 ? pid : throw new ProcessFailedException(file, "could not be started; is the package that has it installed?", new LinuxException($"spawn {file}", error));
-        }
-        finally
-        {
-            _ = Native.SpawnActionsDestroy(actions);
-            _ = Native.SpawnAttributesDestroy(attributes);
-            Free(argv);
-            Free(envp);
         }
     }
 
@@ -134,26 +91,5 @@ public static unsafe class DetachedProcess
         }
 
         return Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(said));
-    }
-
-    private static byte** Strings(List<string> texts)
-    {
-        var list = (byte**)NativeMemory.AllocZeroed((nuint)texts.Count + 1, (nuint)sizeof(byte*));
-        for (var i = 0; i < texts.Count; i++)
-        {
-            list[i] = (byte*)Marshal.StringToCoTaskMemUTF8(texts[i]);
-        }
-
-        return list;
-    }
-
-    private static void Free(byte** strings)
-    {
-        for (var i = 0; strings[i] is not null; i++)
-        {
-            Marshal.FreeCoTaskMem((nint)strings[i]);
-        }
-
-        NativeMemory.Free(strings);
     }
 }

@@ -11,6 +11,9 @@ public sealed record ProcessIdentity(int Pid, long StartTime);
 /// <summary>Processes of other programs.</summary>
 public static class Processes
 {
+    /// <summary>User and group to which what this process makes belongs.</summary>
+    public static (uint User, uint Group) Owner => (Native.EffectiveUser(), Native.EffectiveGroup());
+
     /// <summary>Who has a process id now; null: nobody, or one that ended and waits to be collected.</summary>
     public static ProcessIdentity? Identify(int pid)
     {
@@ -101,6 +104,19 @@ public static class Processes
         try
         {
             return File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Environment with which a process began its program, as <c>NAME=value</c>; empty: there is none, or it may not be read.</summary>
+    public static IReadOnlyList<string> EnvironmentOf(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/environ").Split('\0', StringSplitOptions.RemoveEmptyEntries);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

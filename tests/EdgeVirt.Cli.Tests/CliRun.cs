@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using EdgeVirt.Cli.Output;
+using EdgeVirt.Contracts.Protos;
 
 namespace EdgeVirt.Cli.Tests;
 
@@ -11,6 +13,8 @@ internal sealed class CliRun : IDisposable
 
     private readonly DirectoryInfo home = Directory.CreateTempSubdirectory("edgevirt-cli-");
     private readonly Dictionary<string, string> variables = [];
+    private readonly TaskCompletionSource<Action> watching = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private WindowSize size = new() { Columns = 100, Rows = 40 };
 
     public CliRun(FakeHub? hub = null)
     {
@@ -30,6 +34,9 @@ internal sealed class CliRun : IDisposable
     public string Input { get; set; } = "";
 
     public bool AtTerminal { get; set; }
+
+    /// <summary>What became of the terminal: raw, restored.</summary>
+    public List<string> RawModes { get; } = [];
 
     public string? this[string variable]
     {
@@ -57,9 +64,25 @@ internal sealed class CliRun : IDisposable
     {
         using var output = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
         using var error = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        using var outBytes = new MemoryStream();
+        using var errorBytes = new MemoryStream();
         var terminal = new Terminal
         {
             In = new StringReader(Input),
+            InBytes = new MemoryStream(Encoding.UTF8.GetBytes(Input)),
+            OutBytes = outBytes,
+            ErrorBytes = errorBytes,
+            EnterRaw = () =>
+            {
+                RawModes.Add("raw");
+                return new Undo(() => RawModes.Add("restored"));
+            },
+            Size = () => size,
+            WatchSize = changed =>
+            {
+                watching.TrySetResult(changed);
+                return new Undo(() => { });
+            },
             Out = output,
             Error = error,
             InIsTerminal = AtTerminal,
@@ -68,10 +91,23 @@ internal sealed class CliRun : IDisposable
             Time = new FixedClock(),
         };
         var code = await App.RunAsync(args, terminal, ct).WaitAsync(TimeSpan.FromSeconds(60), CancellationToken.None);
-        return new CliOutcome(code, output.ToString(), error.ToString());
+        return new CliOutcome(code, output + Encoding.UTF8.GetString(outBytes.ToArray()), error + Encoding.UTF8.GetString(errorBytes.ToArray()));
+    }
+
+    /// <summary>As when somebody pulls at the corner of the window, once a command watches it.</summary>
+    public async Task ResizeAsync(uint columns, uint rows)
+    {
+        var changed = await watching.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        size = new WindowSize { Columns = columns, Rows = rows };
+        changed();
     }
 
     public void Dispose() => home.Delete(recursive: true);
+
+    private sealed class Undo(Action undo) : IDisposable
+    {
+        public void Dispose() => undo();
+    }
 
     /// <summary>Stands still for those who ask for the time; timers run as ever.</summary>
     private sealed class FixedClock : TimeProvider

@@ -49,6 +49,7 @@ internal sealed class FakeHub : IAsyncDisposable
         builder.WebHost.UseKestrelHttpsConfiguration();
         var app = builder.Build();
         var hub = new FakeHub(app, authority);
+        app.UseWebSockets();
         app.Run(hub.AnswerAsync);
         hub.Answer("GET /api/v1/version", """{"version":"0.1.0","apiVersion":"edgevirt.io/v1"}""");
         await app.StartAsync();
@@ -88,7 +89,7 @@ internal sealed class FakeHub : IAsyncDisposable
         }
 
         using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
-        Requests.Enqueue(($"{line}{context.Request.QueryString}", await reader.ReadToEndAsync()));
+        Requests.Enqueue(($"{line}{context.Request.QueryString}", context.WebSockets.IsWebSocketRequest ? "" : await reader.ReadToEndAsync()));
         if (routes.TryGetValue(line, out var answer))
         {
             await answer(context);

@@ -53,14 +53,15 @@ internal sealed class Invocation(Terminal terminal, ParseResult parse)
         }
     }
 
-    public HubApi Connect()
-    {
-        var target = HubTarget.Find(Terminal, Server, ContextName) ?? throw new CliException(
+    public HubApi Connect() => new(Target(), Timeout, Terminal.Time);
+
+    /// <summary>The hub that is meant.</summary>
+    /// <exception cref="CliException">None is known.</exception>
+    public HubTarget Target() =>
+        HubTarget.Find(Terminal, Server, ContextName) ?? throw new CliException(
             ExitCodes.Usage,
             "no hub is known.",
             "Run 'edgevirt login --server https://host:8443 --token-file FILE' first, or set EDGEVIRT_SERVER and EDGEVIRT_TOKEN.");
-        return new HubApi(target, Timeout, Terminal.Time);
-    }
 
     /// <summary>Runs a call of the hub with progress.</summary>
     public Task<T> AskAsync<T>(HubApi hub, string doing, Func<CancellationToken, Task<T>> call, CancellationToken ct) =>

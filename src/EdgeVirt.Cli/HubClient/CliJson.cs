@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeVirt.Cli.Commands;
+using EdgeVirt.Cli.Output;
 
 namespace EdgeVirt.Cli.HubClient;
 
@@ -11,6 +12,8 @@ namespace EdgeVirt.Cli.HubClient;
 [JsonSerializable(typeof(ClaimTokenOutput))]
 [JsonSerializable(typeof(VersionOutput))]
 [JsonSerializable(typeof(ContextOutput[]))]
+[JsonSerializable(typeof(NodeUsage[]))]
+[JsonSerializable(typeof(ContainerUsage[]))]
 [JsonSerializable(typeof(ApiTokenRequest))]
 [JsonSerializable(typeof(ApiTokenIssued))]
 [JsonSerializable(typeof(ApiTokenList))]

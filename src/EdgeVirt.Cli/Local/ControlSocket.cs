@@ -1,11 +1,12 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using EdgeVirt.Cli.Interactive;
 using EdgeVirt.Contracts.Protos;
 
 namespace EdgeVirt.Cli.Local;
 
 /// <summary>The agent on this machine, over its control socket: one channel per connection.</summary>
-internal sealed class ControlSocket : IDisposable
+internal sealed class ControlSocket : IFrameTransport
 {
     public const string DefaultPath = "/run/edgevirt/control.sock";
 
@@ -59,15 +60,19 @@ internal sealed class ControlSocket : IDisposable
                     yield return frame.Data.Memory;
                     await SendAsync(new TunnelFrame { Channel = Channel, Window = (uint)frame.Data.Length }, ct);
                     break;
-                case TunnelFrame.KindOneofCase.Close when frame.Close.Reason == CloseReason.Done:
-                    yield break;
+                case TunnelFrame.KindOneofCase.Close when ChannelFaults.Of(frame.Close) is { } refused:
+                    throw refused;
                 case TunnelFrame.KindOneofCase.Close:
-                    throw Refused(frame.Close);
+                    yield break;
                 default:
                     break;
             }
         }
     }
+
+    public Task<TunnelFrame?> ReadAsync(CancellationToken ct) => frames.ReadAsync(ct);
+
+    public Task WriteAsync(TunnelFrame frame, CancellationToken ct) => SendAsync(frame, ct);
 
     public void Dispose() => stream.Dispose();
 
@@ -97,15 +102,4 @@ internal sealed class ControlSocket : IDisposable
 
     private static CliException Broken(string why) => new(
         ExitCodes.Unreachable, $"the agent broke off: {why}.", "It may be starting again; try once more, and look at its log.");
-
-    private static CliException Refused(CloseChannel close)
-    {
-        var code = close.Reason switch
-        {
-            CloseReason.NotFound => ExitCodes.NotFound,
-            CloseReason.Invalid => ExitCodes.Invalid,
-            _ => ExitCodes.Failure,
-        };
-        return new CliException(code, close.Message.Length > 0 ? close.Message : $"the agent refused ({close.Reason}).");
-    }
 }

@@ -1,5 +1,8 @@
 using System.IO.Pipes;
+using System.Runtime.InteropServices;
 using System.Text;
+using EdgeVirt.Contracts.Protos;
+using EdgeVirt.Linux.Terminals;
 using Microsoft.Win32.SafeHandles;
 
 namespace EdgeVirt.Cli.Output;
@@ -12,6 +15,24 @@ internal sealed class Terminal
     public required TextWriter Out { get; init; }
 
     public required TextWriter Error { get; init; }
+
+    /// <summary>Standard input as it comes, for what is no text of ours. Use this or <see cref="In"/>.</summary>
+    public Stream InBytes { get; init; } = Stream.Null;
+
+    /// <summary>Standard output likewise; <see cref="Flush"/> before the first use.</summary>
+    public Stream OutBytes { get; init; } = Stream.Null;
+
+    public Stream ErrorBytes { get; init; } = Stream.Null;
+
+    /// <summary>Makes the terminal raw until disposed.</summary>
+    public Func<IDisposable> EnterRaw { get; init; } = () => TerminalMode.EnterRaw(0);
+
+    /// <summary>The terminal's size; null: there is none.</summary>
+    public Func<WindowSize?> Size { get; init; } = () =>
+        (TerminalMode.SizeOf(1) ?? TerminalMode.SizeOf(0)) is { } size ? new WindowSize { Columns = size.Columns, Rows = size.Rows } : null;
+
+    /// <summary>Calls when the terminal's size changes, until disposed.</summary>
+    public Func<Action, IDisposable> WatchSize { get; init; } = changed => PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => changed());
 
     public bool InIsTerminal { get; init; }
 
@@ -32,12 +53,17 @@ internal sealed class Terminal
 
     public DateTimeOffset Now => Time.GetUtcNow();
 
-    public static Terminal OfProcess() => new()
+    public static Terminal OfProcess() => OfProcess(Console.OpenStandardInput(), OpenOutput(), Console.OpenStandardError());
+
+    private static Terminal OfProcess(Stream input, Stream output, Stream error) => new()
     {
+        InBytes = input,
+        OutBytes = output,
+        ErrorBytes = error,
         // Not Console.In: that one sets the terminal to another mode as soon as it is touched.
-        In = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false)),
-        Out = new StreamWriter(OpenOutput(), new UTF8Encoding(false), 8192) { AutoFlush = false },
-        Error = new StreamWriter(Console.OpenStandardError(), new UTF8Encoding(false), 256) { AutoFlush = true },
+        In = new StreamReader(input, new UTF8Encoding(false)),
+        Out = new StreamWriter(output, new UTF8Encoding(false), 8192) { AutoFlush = false },
+        Error = new StreamWriter(error, new UTF8Encoding(false), 256) { AutoFlush = true },
         InIsTerminal = !Console.IsInputRedirected,
         OutIsTerminal = !Console.IsOutputRedirected,
         ErrorIsTerminal = !Console.IsErrorRedirected,

@@ -8,6 +8,9 @@ namespace EdgeVirt.Hub.Access;
 /// <summary>Marks the endpoints that need a token.</summary>
 internal sealed class NeedsToken;
 
+/// <summary>Marks endpoints that change or reach into something although they are asked by GET, as WebSockets are.</summary>
+internal sealed class NeedsWrite;
+
 /// <summary>
 /// Lets requests with <c>Authorization: Bearer &lt;token&gt;</c> through to endpoints that need one, before anything of
 /// the body is read. An address that guesses is put on the audit log and then not listened to for a while.
@@ -46,7 +49,7 @@ internal sealed class BearerAuthentication(RequestDelegate next, ApiTokens token
                 Hint = "edgevirt login, or send the header 'Authorization: Bearer <token>'. The first token is in admin.token in the hub's data directory.",
             });
         }
-        else if (token.ReadOnly && !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+        else if (token.ReadOnly && !IsReading(context))
         {
             await attempts.RecordAsync(address, token.Name, Action(context), "the token is read-only", context.RequestAborted);
             await ApiErrors.WriteAsync(context, StatusCodes.Status403Forbidden, new ApiError
@@ -62,6 +65,10 @@ internal sealed class BearerAuthentication(RequestDelegate next, ApiTokens token
             await next(context);
         }
     }
+
+    private static bool IsReading(HttpContext context) =>
+        (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)) &&
+        context.GetEndpoint()?.Metadata.GetMetadata<NeedsWrite>() is null;
 
     private static string Action(HttpContext context) => $"{context.Request.Method} {context.Request.Path}";
 }

@@ -22,6 +22,7 @@ internal static class ApiServices
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ContractsJson.Default);
             json.SerializerOptions.TypeInfoResolverChain.Insert(1, HubJson.Default);
         });
+        services.AddSingleton<AuditThrottle>();
         services.AddOpenApi("v1", openApi => openApi.AddDocumentTransformer((document, _, _) =>
         {
             document.Info.Title = "EdgeVirt hub";
@@ -47,6 +48,7 @@ internal static class ApiServices
         api.MapResources();
         api.MapTokens();
         api.MapLogs();
+        api.MapChannels();
         api.MapPost("/boardclaims/{name}/token", IssueAsync)
             .WithTags(ResourceKind.BoardClaim.Name)
             .WithSummary("Make the token of a claim")

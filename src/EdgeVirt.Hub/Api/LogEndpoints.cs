@@ -1,5 +1,4 @@
 using System.Text.Json;
-using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
@@ -50,23 +49,10 @@ internal static class LogEndpoints
     {
         var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
-        if (await store.GetAsync(ResourceKind.Workload, name, ending.Token) is not { } workload)
+        var (node, status, error) = await WorkloadNodes.FindAsync(store, name, query.Node, ending.Token);
+        if (node is null)
         {
-            return ApiErrors.NotFound($"Workload/{name}", "edgevirt get workloads lists what there is.");
-        }
-
-        var nodes = workload.Status?.Deserialize(ContractsJson.Default.WorkloadStatus)?.Instances.Select(instance => instance.Node).ToList() ?? [];
-        if (query.Node is null && nodes.Count != 1)
-        {
-            return nodes.Count == 0
-                ? ApiErrors.NotFound($"An instance of Workload/{name}", "No node runs it yet; edgevirt describe workload says why.")
-                : ApiErrors.Invalid($"Workload/{name} runs on several nodes.", $"Say which: node={string.Join(" or ", nodes)}.");
-        }
-
-        var node = query.Node ?? nodes[0];
-        if (!nodes.Contains(node))
-        {
-            return ApiErrors.NotFound($"An instance of Workload/{name} on node '{node}'", nodes.Count == 0 ? null : $"It runs on {string.Join(", ", nodes)}.");
+            return ApiErrors.Error(status, error!);
         }
 
         return await StreamAsync(context, channels, node, RequestOf(name, query), time, ending.Token);

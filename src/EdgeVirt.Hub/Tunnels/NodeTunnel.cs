@@ -8,7 +8,8 @@ namespace EdgeVirt.Hub.Tunnels;
 /// <summary>The one stream that a node dialled, with the channels in it.</summary>
 internal sealed class NodeTunnel(string node) : IDisposable
 {
-    private const int QueuedFrames = 64;
+    // Each channel adds no more than its window, so few suffice; a close or a resize waits for those before it.
+    private const int QueuedFrames = 16;
 
     private readonly Channel<TunnelFrame> outgoing = Channel.CreateBounded<TunnelFrame>(new BoundedChannelOptions(QueuedFrames) { SingleReader = true });
     private readonly ConcurrentDictionary<uint, NodeChannel> channels = new();
@@ -97,6 +98,9 @@ internal sealed class NodeTunnel(string node) : IDisposable
         {
             case TunnelFrame.KindOneofCase.Data when !channel.TryTake(frame.Data.Memory):
                 throw new RpcException(new Status(StatusCode.ResourceExhausted, $"Channel {frame.Channel} sent more than its window."));
+            case TunnelFrame.KindOneofCase.Window:
+                channel.TakeWindow(frame.Window);
+                break;
             case TunnelFrame.KindOneofCase.Close:
                 channel.TakeClose(frame.Close);
                 channels.TryRemove(frame.Channel, out _);

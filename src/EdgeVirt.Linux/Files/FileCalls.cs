@@ -30,6 +30,9 @@ internal static unsafe partial class FileCalls
     /// <summary>RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH.</summary>
     public const ulong ResolveBeneath = 0x02 | 0x04 | 0x08;
 
+    /// <summary>RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT.</summary>
+    public const ulong ResolveInRoot = 0x02 | 0x10;
+
     public const int ENOENT = 2;
     public const int EPERM = 1;
     public const int EAGAIN = 11;
@@ -62,6 +65,7 @@ internal static unsafe partial class FileCalls
         [FieldOffset(20)] public uint User;
         [FieldOffset(24)] public uint Group;
         [FieldOffset(28)] public ushort Mode;
+        [FieldOffset(40)] public ulong Size;
         [FieldOffset(64)] public long AccessSeconds;
         [FieldOffset(72)] public uint AccessNanoseconds;
         [FieldOffset(112)] public long ModifySeconds;
@@ -81,9 +85,22 @@ internal static unsafe partial class FileCalls
     }
 
     /// <summary>A descriptor, or minus errno.</summary>
-    public static int OpenBeneath(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags)
+    public static int OpenBeneath(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags) => Open(directory, path, flags, ResolveBeneath);
+
+    /// <summary>Likewise; links are followed as if the directory were the root.</summary>
+    public static int OpenInRoot(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags) => Open(directory, path, flags, ResolveInRoot);
+
+    /// <summary>What a symbolic link leads to; null: it is none, or gone.</summary>
+    public static string? ReadLink(SafeFileHandle directory, ReadOnlySpan<byte> name)
     {
-        var how = new OpenHow { Flags = (ulong)(uint)flags, Resolve = ResolveBeneath };
+        var buffer = new byte[4096];
+        var length = readlinkat(directory, Terminated(name), buffer, (nuint)buffer.Length);
+        return length < 0 ? null : System.Text.Encoding.UTF8.GetString(buffer, 0, (int)length);
+    }
+
+    private static int Open(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags, ulong resolve)
+    {
+        var how = new OpenHow { Flags = (ulong)(uint)flags, Resolve = resolve };
         fixed (byte* name = Terminated(path))
         {
             var descriptor = SystemCall(OpenAt2Number, directory.DangerousGetHandle(), (nint)name, (nint)(&how), sizeof(OpenHow));
@@ -121,6 +138,12 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int statx(SafeFileHandle directory, byte* name, int flags, uint mask, Stat* buffer);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint readlinkat(SafeFileHandle directory, byte[] name, byte[] buffer, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "renameat", SetLastError = true)]
+    public static partial int RenameAt(SafeFileHandle fromDirectory, byte[] from, SafeFileHandle directory, byte[] name);
 
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
     public static partial int OpenAt(SafeFileHandle directory, byte[] name, int flags, uint mode);

@@ -70,7 +70,7 @@ public static unsafe class FileTree
         }
     }
 
-    private static List<byte[]> Names(SafeFileHandle directory)
+    internal static List<byte[]> Names(SafeFileHandle directory)
     {
         var names = new List<byte[]>();
         var stream = OpenDirectoryStream(Duplicate(directory));

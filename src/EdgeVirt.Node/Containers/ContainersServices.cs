@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Interactive;
 using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Oci;
 using EdgeVirt.Node.Control;
@@ -26,7 +27,8 @@ internal static class ContainersServices
         .AddSingleton<IUsageSource, ContainerUsageSource>()
         .AddSingleton<ContainerLogs>()
         .AddImageVerbs()
-        .AddLogsVerb(provider => (request, ct) => LinesOf(provider.GetRequiredService<ContainerLogs>(), request, ct));
+        .AddLogsVerb(provider => (request, ct) => LinesOf(provider.GetRequiredService<ContainerLogs>(), request, ct))
+        .AddInteractive();
 
     private static async IAsyncEnumerable<LogLine> LinesOf(ContainerLogs logs, LogsRequest request, [EnumeratorCancellation] CancellationToken ct)
     {

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using EdgeVirt.Contracts.Channels;
 using EdgeVirt.Contracts.Protos;
 using Google.Protobuf;
 
@@ -10,53 +11,19 @@ internal sealed class ChannelSender(uint channel, ChannelWriter<TunnelFrame> fra
     /// <summary>Most bytes of data in a frame.</summary>
     public const int MostBytes = 32 << 10;
 
-    private readonly Lock gate = new();
-    private long allowed = window;
-    private TaskCompletionSource? more;
+    private readonly SendWindow allowed = new(window);
 
     /// <summary>The receiver allows so many bytes in addition.</summary>
-    public void Allow(uint bytes)
-    {
-        TaskCompletionSource? waiting;
-        lock (gate)
-        {
-            allowed += bytes;
-            (waiting, more) = (more, null);
-        }
-
-        waiting?.SetResult();
-    }
+    public void Allow(uint bytes) => allowed.Allow(bytes);
 
     /// <summary>Sends bytes, waiting where the receiver has not kept up. One call at a time.</summary>
     public async Task SendAsync(ReadOnlyMemory<byte> data, CancellationToken ct)
     {
         while (!data.IsEmpty)
         {
-            var size = await TakeAsync(Math.Min(data.Length, MostBytes), ct);
+            var size = await allowed.TakeAsync(Math.Min(data.Length, MostBytes), ct);
             await frames.WriteAsync(new TunnelFrame { Channel = channel, Data = ByteString.CopyFrom(data.Span[..size]) }, ct);
             data = data[size..];
-        }
-    }
-
-    private async Task<int> TakeAsync(int wanted, CancellationToken ct)
-    {
-        while (true)
-        {
-            Task wait;
-            lock (gate)
-            {
-                if (allowed > 0)
-                {
-                    var taken = (int)Math.Min(allowed, wanted);
-                    allowed -= taken;
-                    return taken;
-                }
-
-                more ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                wait = more.Task;
-            }
-
-            await wait.WaitAsync(ct);
         }
     }
 }

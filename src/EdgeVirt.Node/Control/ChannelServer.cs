@@ -7,7 +7,7 @@ namespace EdgeVirt.Node.Control;
 /// <summary>Serves channels on a stream of frames, whether the hub or someone on the board opened it.</summary>
 internal sealed partial class ChannelServer(IEnumerable<ChannelVerb> verbs, TimeProvider time, ILogger<ChannelServer> log)
 {
-    private const int MostChannels = 32;
+    private const int MostChannels = 128;
     private const int QueuedFrames = 16;
 
     private readonly Dictionary<OpenChannel.VerbOneofCase, ChannelVerb> verbs = verbs.ToDictionary(verb => verb.Verb);
@@ -84,22 +84,23 @@ internal sealed partial class ChannelServer(IEnumerable<ChannelVerb> verbs, Time
         switch (frame.KindCase)
         {
             case TunnelFrame.KindOneofCase.Open when open is null && session.Running.Count < MostChannels:
-                session.Begin(frame.Channel, frame.Open, (sender, ct) => ServeChannelAsync(session, frame, sender, ct));
+                session.Begin(frame.Channel, frame.Open, (channel, ct) => ServeChannelAsync(session, frame, channel, ct));
                 break;
             case TunnelFrame.KindOneofCase.Open when open is null:
                 await session.Frames.Writer.WriteAsync(
                     CloseOf(frame.Channel, CloseReason.Failed, $"At most {MostChannels} channels may be open at a time. Close one first."), session.Ended);
                 break;
             case TunnelFrame.KindOneofCase.Window:
-                open?.Sender.Allow(frame.Window);
+                open?.Channel.Allow(frame.Window);
                 break;
+            case TunnelFrame.KindOneofCase.Data when open?.Channel.TryTake(frame.Data.Memory) == false:
             case TunnelFrame.KindOneofCase.Close when open is not null:
                 await open.Cancel.CancelAsync();
                 break;
         }
     }
 
-    private async Task ServeChannelAsync(Session session, TunnelFrame frame, ChannelSender sender, CancellationToken ct)
+    private async Task ServeChannelAsync(Session session, TunnelFrame frame, ServedChannel channel, CancellationToken ct)
     {
         TunnelFrame close;
         try
@@ -107,7 +108,7 @@ internal sealed partial class ChannelServer(IEnumerable<ChannelVerb> verbs, Time
             var words = verbs.TryGetValue(frame.Open.VerbCase, out var verb)
                 ? verb.IsLocalOnly && !session.IsLocal
                     ? throw new ChannelRefusedException(CloseReason.Unsupported, $"{verb.Verb} can be asked for only on the board itself.")
-                    : await verb.Serve(frame.Open, sender, ct)
+                    : await verb.Serve(frame.Open, channel, ct)
                 : throw new ChannelRefusedException(CloseReason.Unsupported, "This agent does not know that verb; update it.");
             close = CloseOf(frame.Channel, CloseReason.Done, words);
         }
@@ -117,7 +118,9 @@ internal sealed partial class ChannelServer(IEnumerable<ChannelVerb> verbs, Time
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            close = CloseOf(frame.Channel, CloseReason.Done, "");
+            close = channel.IsOverrun
+                ? CloseOf(frame.Channel, CloseReason.Invalid, "More was sent than the window allows.")
+                : CloseOf(frame.Channel, CloseReason.Done, "");
         }
 #pragma warning disable CA1031 // The edge of a conversation: the other side gets to know, and the log.
         catch (Exception e)
@@ -162,7 +165,7 @@ internal sealed partial class ChannelServer(IEnumerable<ChannelVerb> verbs, Time
     [LoggerMessage(Level = LogLevel.Error, Message = "A channel for {Verb} failed")]
     private partial void LogFailed(OpenChannel.VerbOneofCase verb, Exception e);
 
-    private sealed record Open(ChannelSender Sender, CancellationTokenSource Cancel, Task Task);
+    private sealed record Open(ServedChannel Channel, CancellationTokenSource Cancel, Task Task);
 
     private sealed class Session(IFrameStream stream, Channel<TunnelFrame> frames, bool isLocal, TimeSpan? idle, CancellationToken ended)
     {
@@ -178,11 +181,11 @@ internal sealed partial class ChannelServer(IEnumerable<ChannelVerb> verbs, Time
 
         public Dictionary<uint, Open> Running { get; } = [];
 
-        public void Begin(uint channel, OpenChannel open, Func<ChannelSender, CancellationToken, Task> serve)
+        public void Begin(uint channel, OpenChannel open, Func<ServedChannel, CancellationToken, Task> serve)
         {
             var cancel = CancellationTokenSource.CreateLinkedTokenSource(ended);
-            var sender = new ChannelSender(channel, frames.Writer, open.Window);
-            Running[channel] = new Open(sender, cancel, Task.Run(() => serve(sender, cancel.Token), CancellationToken.None));
+            var served = new ServedChannel(channel, frames.Writer, open.Window);
+            Running[channel] = new Open(served, cancel, Task.Run(() => serve(served, cancel.Token), CancellationToken.None));
         }
 
         public void Reap()

@@ -9,10 +9,10 @@ internal sealed class ChannelRefusedException(CloseReason reason, string message
 }
 
 /// <summary>
-/// Serves one verb on one channel: sends data and returns when it is done, with words for a person or none.
+/// Serves one verb on one channel: reads and sends data and returns when it is done, with words for a person or none.
 /// </summary>
 /// <exception cref="ChannelRefusedException">It could not be done.</exception>
-internal delegate Task<string> ServeChannel(OpenChannel open, ChannelSender send, CancellationToken ct);
+internal delegate Task<string> ServeChannel(OpenChannel open, ServedChannel channel, CancellationToken ct);
 
 /// <summary>One entry of the table of verbs.</summary>
 /// <param name="Verb">Which verb.</param>

@@ -10,7 +10,7 @@ namespace EdgeVirt.Node.Control;
 /// </summary>
 internal sealed partial class ControlSocket(NodeOptions options, ChannelServer server, ILogger<ControlSocket> log) : BackgroundService
 {
-    private const int MostClients = 16;
+    private const int MostClients = 64;
 
     private readonly string path = Path.Combine(options.RunDir, "control.sock");
     private readonly SemaphoreSlim room = new(MostClients);

@@ -10,7 +10,7 @@ internal sealed class EnrollVerb(NodeOptions options, Hub.Enrollment enrollment)
 {
     public ChannelVerb Verb => new(OpenChannel.VerbOneofCase.Enroll, IsLocalOnly: true, ServeAsync);
 
-    private async Task<string> ServeAsync(OpenChannel open, ChannelSender send, CancellationToken ct)
+    private async Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
         var command = open.Enroll;
         var address = command.HubAddress.Length > 0 ? command.HubAddress : options.Hub;

@@ -16,7 +16,7 @@ internal sealed class ImageListVerb(ListImages list)
 {
     public ChannelVerb Verb => new(OpenChannel.VerbOneofCase.ImageList, IsLocalOnly: false, ServeAsync);
 
-    private Task<string> ServeAsync(OpenChannel open, ChannelSender send, CancellationToken ct) => ImageAnswer.SendAsync(list(), send, ct);
+    private Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct) => ImageAnswer.SendAsync(list(), channel, ct);
 }
 
 /// <summary>
@@ -27,11 +27,11 @@ internal sealed class ImageImportVerb(ImportImages import, ListImages list)
 {
     public ChannelVerb Verb => new(OpenChannel.VerbOneofCase.ImageImport, IsLocalOnly: true, ServeAsync);
 
-    private async Task<string> ServeAsync(OpenChannel open, ChannelSender send, CancellationToken ct)
+    private async Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
         var digests = await import(open.ImageImport, ct);
         var all = list();
-        return await ImageAnswer.SendAsync(all with { Items = [.. all.Items.Where(image => digests.Contains(image.Digest))] }, send, ct);
+        return await ImageAnswer.SendAsync(all with { Items = [.. all.Items.Where(image => digests.Contains(image.Digest))] }, channel, ct);
     }
 }
 
@@ -39,12 +39,12 @@ internal static class ImageAnswer
 {
     private const int PieceBytes = 16 << 10;
 
-    public static async Task<string> SendAsync(LocalImageList images, ChannelSender send, CancellationToken ct)
+    public static async Task<string> SendAsync(LocalImageList images, ServedChannel channel, CancellationToken ct)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(images, ContractsJson.Default.LocalImageList);
         for (var at = 0; at < json.Length; at += PieceBytes)
         {
-            await send.SendAsync(json.AsMemory(at, Math.Min(PieceBytes, json.Length - at)), ct);
+            await channel.SendAsync(json.AsMemory(at, Math.Min(PieceBytes, json.Length - at)), ct);
         }
 
         return "";

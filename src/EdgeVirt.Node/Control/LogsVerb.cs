@@ -13,7 +13,7 @@ internal sealed class LogsVerb(ReadLogs read)
 
     public ChannelVerb Verb => new(OpenChannel.VerbOneofCase.Logs, IsLocalOnly: false, ServeAsync);
 
-    private async Task<string> ServeAsync(OpenChannel open, ChannelSender send, CancellationToken ct)
+    private async Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
         using var buffer = new MemoryStream();
         await using var lines = read(open.Logs, ct).GetAsyncEnumerator(ct);
@@ -22,7 +22,7 @@ internal sealed class LogsVerb(ReadLogs read)
             var next = lines.MoveNextAsync();
             if (buffer.Length >= FlushAt || !next.IsCompleted)
             {
-                await FlushAsync(buffer, send, ct);
+                await FlushAsync(buffer, channel, ct);
             }
 
             if (!await next)
@@ -33,13 +33,13 @@ internal sealed class LogsVerb(ReadLogs read)
             lines.Current.WriteDelimitedTo(buffer);
         }
 
-        await FlushAsync(buffer, send, ct);
+        await FlushAsync(buffer, channel, ct);
         return "";
     }
 
-    private static async Task FlushAsync(MemoryStream buffer, ChannelSender send, CancellationToken ct)
+    private static async Task FlushAsync(MemoryStream buffer, ServedChannel channel, CancellationToken ct)
     {
-        await send.SendAsync(buffer.GetBuffer().AsMemory(0, (int)buffer.Length), ct);
+        await channel.SendAsync(buffer.GetBuffer().AsMemory(0, (int)buffer.Length), ct);
         buffer.SetLength(0);
     }
 }

@@ -9,9 +9,9 @@ internal sealed class StatusVerb(NodeStatusSource node)
 {
     public ChannelVerb Verb => new(OpenChannel.VerbOneofCase.Status, IsLocalOnly: false, ServeAsync);
 
-    private async Task<string> ServeAsync(OpenChannel open, ChannelSender send, CancellationToken ct)
+    private async Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
-        await send.SendAsync(JsonSerializer.SerializeToUtf8Bytes(await node.ReadAsync(ct), ContractsJson.Default.NodeStatus), ct);
+        await channel.SendAsync(JsonSerializer.SerializeToUtf8Bytes(await node.ReadAsync(ct), ContractsJson.Default.NodeStatus), ct);
         return "";
     }
 }

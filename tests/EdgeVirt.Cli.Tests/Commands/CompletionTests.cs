@@ -29,6 +29,8 @@ public sealed class CompletionTests
     [TestCase("-o|json|logs|wo", "worker")]
     [TestCase("node|claim|", "create")]
     [TestCase("logs|web|-n|", "node-1")]
+    [TestCase("exec|-it|we", "web")]
+    [TestCase("exec|web|--", "--stdin|--tty|--container|--local")]
     [TestCase("apply|-f|", ":files")]
     [TestCase("get|workloads|--wat", "--watch")]
     public async Task Offers_what_may_follow(string words, string expected)

@@ -42,7 +42,7 @@ internal static class Conmon
         var report = Parse(said);
         return report is { Data: > 0 }
             ? report.Data
-            : throw new StartFailedException(FailureIn(runtimeLog) ?? report?.Message ?? "conmon ended without a word; see the system's log");
+            : throw new StartFailedException(RuntimeLog.FailureIn(runtimeLog) ?? report?.Message ?? "conmon ended without a word; see the system's log");
     }
 
     /// <summary>The conmon processes that serve bundles below a directory, by container id.</summary>
@@ -89,31 +89,5 @@ internal static class Conmon
         {
             return null;
         }
-    }
-
-    private static string? FailureIn(string runtimeLog)
-    {
-        if (!File.Exists(runtimeLog))
-        {
-            return null;
-        }
-
-        string? failure = null;
-        foreach (var line in File.ReadLines(runtimeLog))
-        {
-            try
-            {
-                if (JsonSerializer.Deserialize(line, RuntimeSpecJson.Default.RuntimeLogLine) is { Level: "error", Msg: { } message })
-                {
-                    failure = message;
-                }
-            }
-            catch (JsonException)
-            {
-                // A line that was cut short; the others say enough.
-            }
-        }
-
-        return failure;
     }
 }

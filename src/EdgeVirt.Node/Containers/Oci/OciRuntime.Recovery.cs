@@ -190,8 +190,10 @@ internal sealed partial class OciRuntime
         }
     }
 
-    private static List<string> NamesIn(string directory) =>
-        Directory.Exists(directory) ? [.. Directory.EnumerateFileSystemEntries(directory).Select(path => Path.GetFileName(path))] : [];
+    // What begins with a dot is nobody's container: crun keeps its compiled seccomp filters in .cache beside its containers.
+    private static List<string> NamesIn(string directory) => Directory.Exists(directory)
+        ? [.. Directory.EnumerateFileSystemEntries(directory).Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.'))]
+        : [];
 
     private static ContainerRecord Unknown(string id) => new()
     {

@@ -1,0 +1,105 @@
+using System.CommandLine;
+using EdgeVirt.Cli.Interactive;
+using EdgeVirt.Cli.Output;
+using EdgeVirt.Contracts.Protos;
+
+namespace EdgeVirt.Cli.Commands;
+
+/// <summary><c>edgevirt exec WORKLOAD -- COMMAND…</c>: a program in a running container, with this terminal or these pipes.</summary>
+internal static class ExecCommand
+{
+    private static readonly Argument<string> Workload = new("workload") { Description = "The workload's name" };
+    private static readonly Argument<string[]> Words = new("command") { Description = "The program and its arguments, after --", Arity = ArgumentArity.OneOrMore };
+    private static readonly Option<bool> Stdin = new("--stdin", "-i") { Description = "Pass standard input on" };
+    private static readonly Option<bool> Tty = new("--tty", "-t") { Description = "Give it a terminal, as a shell wants it (-it)" };
+
+    public static Command Create(Terminal terminal)
+    {
+        var command = new Command("exec", $"Runs a program in a running container. {ExitCodes.ExecNote}")
+        {
+            Workload, Words, Stdin, Tty, ChannelOptions.Container, ChannelOptions.Node, ChannelOptions.Local, LocalAgent.Socket,
+        };
+        command.Does(terminal, RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Invocation invocation, CancellationToken ct)
+    {
+        var terminal = invocation.Terminal;
+        var tty = invocation.Get(Tty);
+        if (tty && !terminal.InIsTerminal)
+        {
+            invocation.Note("standard input is no terminal: going on without -t");
+            tty = false;
+        }
+
+        var request = new ExecRequest
+        {
+            Workload = invocation.Get(Workload),
+            Container = invocation.Get(ChannelOptions.Container) ?? "",
+            Command = { invocation.Get(Words) },
+            Stdin = invocation.Get(Stdin),
+            Tty = tty,
+        };
+        if (tty)
+        {
+            request.Term = terminal.Variable("TERM") ?? "";
+            request.Size = terminal.Size();
+        }
+
+        await using var channel = await ChannelOptions.OpenAsync(invocation, request.Workload, "exec", new OpenChannel { Exec = request }, ct);
+        using var raw = tty ? terminal.EnterRaw() : null;
+        using var sizes = tty ? terminal.WatchSize(() => SendSize(terminal, channel, ct)) : null;
+        if (request.Stdin)
+        {
+            // Not waited for: a read of a terminal ends only with the next key. What fails there shows in what is read.
+            _ = Task.Run(() => SendInputAsync(terminal, channel, ct), CancellationToken.None);
+        }
+
+        return await ShowAsync(terminal, channel, ct);
+    }
+
+    private static async Task<int> ShowAsync(Terminal terminal, ClientChannel channel, CancellationToken ct)
+    {
+        int? code = null;
+        await foreach (var message in channel.ReadAllAsync(ct))
+        {
+            switch (message.KindCase)
+            {
+                case StreamMessage.KindOneofCase.Data:
+                    terminal.OutBytes.Write(message.Data.Span);
+                    terminal.OutBytes.Flush();
+                    break;
+                case StreamMessage.KindOneofCase.Error:
+                    terminal.ErrorBytes.Write(message.Error.Span);
+                    terminal.ErrorBytes.Flush();
+                    break;
+                case StreamMessage.KindOneofCase.ExitCode:
+                    code = (int)message.ExitCode;
+                    break;
+            }
+        }
+
+        return code ?? throw ChannelFaults.Broken("nothing was said about how the program ended");
+    }
+
+    private static async Task SendInputAsync(Terminal terminal, ClientChannel channel, CancellationToken ct)
+    {
+        try
+        {
+            await channel.SendAllAsync(terminal.InBytes, ct);
+        }
+        catch (Exception fault) when (fault is OperationCanceledException or IOException or ObjectDisposedException)
+        {
+            // The program has ended, or we have.
+        }
+    }
+
+    private static void SendSize(Terminal terminal, ClientChannel channel, CancellationToken ct)
+    {
+        if (terminal.Size() is { } size)
+        {
+            _ = channel.SendAsync(new StreamMessage { Resize = size }, ct).ContinueWith(sent => sent.Exception, TaskScheduler.Default);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -79,12 +80,25 @@ internal sealed class FakeHub : IAsyncDisposable
 
     public static async Task<FakeHub> StartAsync(string serverName = "localhost")
     {
-        var hub = new FakeHub(serverName);
-        await hub.app.StartAsync();
-        var address = hub.app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
-        hub.Address = $"localhost:{new Uri(address).Port}";
-        await hub.broker.StartAsync();
-        return hub;
+        for (var attempt = 0; ; attempt++)
+        {
+            var hub = new FakeHub(serverName);
+            try
+            {
+                await hub.broker.StartAsync();
+                await hub.app.StartAsync();
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse && attempt < 5)
+            {
+                // The broker cannot choose a free port itself, and somebody took the one that was free a moment before.
+                await hub.DisposeAsync();
+                continue;
+            }
+
+            var address = hub.app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+            hub.Address = $"localhost:{new Uri(address).Port}";
+            return hub;
+        }
     }
 
     public ClaimToken NewToken()

@@ -163,7 +163,11 @@ internal sealed class FakeHub : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await broker.StopAsync();
+        if (broker.IsStarted)
+        {
+            await broker.StopAsync();
+        }
+
         broker.Dispose();
         await app.DisposeAsync();
         key.Dispose();

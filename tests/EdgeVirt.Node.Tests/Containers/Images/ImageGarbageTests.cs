@@ -18,7 +18,7 @@ internal sealed class ImageGarbageTests
     public async Task PrepareAsync()
     {
         _fixture = new StoreFixture();
-        _clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        _clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         _fixture.Options = _fixture.Options with
         {
             // Four images of one piece each fill 40 % of it.

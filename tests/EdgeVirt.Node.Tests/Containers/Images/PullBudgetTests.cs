@@ -53,7 +53,7 @@ internal sealed class PullBudgetTests
     [Test]
     public async Task A_refusal_stands_without_asking_again_until_the_budget_is_another()
     {
-        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         await using var proxy = new CuttingProxy(_registry.Port, long.MaxValue);
         using var store = Open(proxy.Port, clock);
         Assert.That(() => EnsureAsync(store, "1", 700_000), Throws.TypeOf<ImagePullException>());

@@ -42,6 +42,9 @@ public static class ConditionTypes
     /// <summary>Workload: limits, requests and class do what the spec says. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
     public const string LimitsEnforced = "LimitsEnforced";
 
+    /// <summary>Workload: the newest version is in force, or on its way there; told on the way and when it failed. Reasons: <see cref="ProgressingReasons"/>.</summary>
+    public const string Progressing = "Progressing";
+
     /// <summary>Workload: every container has the seccomp profile that it is to have. Reasons: <see cref="SeccompEnforcedReasons"/>.</summary>
     public const string SeccompEnforced = "SeccompEnforced";
 
@@ -74,6 +77,10 @@ public static class ReadyReasons
     public const string Restarting = "Restarting";
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";
+    public const string Staging = ProgressingReasons.Staging;
+    public const string StagingFailed = ProgressingReasons.StagingFailed;
+    public const string Switching = ProgressingReasons.Switching;
+    public const string RolledBack = ProgressingReasons.RolledBack;
     public const string NoMatchingNode = "NoMatchingNode";
     public const string PortTaken = "PortTaken";
     public const string NodeOffline = "NodeOffline";
@@ -90,6 +97,17 @@ public static class LimitsEnforcedReasons
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
     public const string CapabilityMissing = "CapabilityMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.Progressing"/>.</summary>
+public static class ProgressingReasons
+{
+#pragma warning disable CS1591
+    public const string Staging = "Staging";
+    public const string StagingFailed = "StagingFailed";
+    public const string Switching = "Switching";
+    public const string RolledBack = "RolledBack";
 #pragma warning restore CS1591
 }
 

@@ -66,7 +66,7 @@ internal sealed partial class OciRuntime(
             if (network.Reserve(sandbox.Id, ForwardsOf(allocated)) is var (taken, by))
             {
                 network.Free(allocated.Address!);
-                throw new StartFailedException($"node port {taken.HostPort}/{taken.Protocol} is published by {by} already; choose another hostPort");
+                throw new StartFailedException(Taken(taken, by));
             }
 
             return allocated;
@@ -97,6 +97,26 @@ internal sealed partial class OciRuntime(
             usable[sandbox.Id] = true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartFailedException(e.Message, e);
+        }
+    }
+
+    public async Task MovePortsAsync(SandboxRecord from, SandboxRecord to, CancellationToken ct)
+    {
+        if (AttachmentOf(from) is not { } before || AttachmentOf(to) is not { } after)
+        {
+            return;
+        }
+
+        try
+        {
+            if (await network.MoveAsync(before, after, ct) is var (taken, by))
+            {
+                throw new StartFailedException(Taken(taken, by));
+            }
+        }
+        catch (IOException e)
         {
             throw new StartFailedException(e.Message, e);
         }
@@ -348,6 +368,8 @@ internal sealed partial class OciRuntime(
             await Task.Delay(TimeSpan.FromMilliseconds(2), time);
         }
     }
+
+    private static string Taken(Forward taken, string by) => $"node port {taken.HostPort}/{taken.Protocol} is published by {by} already; choose another hostPort";
 
     private string[] Below(string id, params string[] names) => [.. names.Select(name => Path.Combine(directories.Container(id), name))];
 

@@ -4,10 +4,22 @@ using System.Text;
 namespace EdgeVirt.Node.Networks;
 
 /// <summary>A node port that leads to an address and port on the bridge.</summary>
-internal sealed record Forward(string Protocol, int HostPort, string Address, int Port);
+/// <param name="Protocol">tcp or udp.</param>
+/// <param name="HostPort">The node's port.</param>
+/// <param name="Address">On the bridge.</param>
+/// <param name="Port">There.</param>
+/// <param name="HostAddress">Which of the node's addresses; null: all.</param>
+internal sealed record Forward(string Protocol, int HostPort, string Address, int Port, string? HostAddress = null)
+{
+    /// <summary>Whether only one of the two can be published.</summary>
+    public bool Excludes(Forward other) =>
+        Protocol == other.Protocol && HostPort == other.HostPort && (HostAddress is null || other.HostAddress is null || HostAddress == other.HostAddress);
+
+    public override string ToString() => $"{(HostAddress is null ? "" : HostAddress + ":")}{HostPort}/{Protocol}";
+}
 
 /// <summary>
-/// The nft table <c>edgevirt</c>, as text for <c>nft -f -</c>. Published ports are elements of two maps, so that
+/// The nft table <c>edgevirt</c>, as text for <c>nft -f -</c>. Published ports are elements of maps, so that
 /// publishing one costs the same however many there are, and a whole set is replaced in one transaction.
 /// </summary>
 internal static class FirewallRules
@@ -25,7 +37,11 @@ internal static class FirewallRules
             table ip {{Table}} {
               map tcp_ports { type inet_service : ipv4_addr . inet_service; }
               map udp_ports { type inet_service : ipv4_addr . inet_service; }
+              map tcp_address_ports { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
+              map udp_address_ports { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
               chain publish {
+                dnat ip to ip daddr . tcp dport map @tcp_address_ports
+                dnat ip to ip daddr . udp dport map @udp_address_ports
                 dnat ip to tcp dport map @tcp_ports
                 dnat ip to udp dport map @udp_ports
               }
@@ -60,9 +76,16 @@ internal static class FirewallRules
 
     public static string Add(IEnumerable<Forward> forwards) => string.Concat(forwards.Select(Add));
 
+    // Adding first makes deleting safe where it was not published yet.
     public static string Delete(IEnumerable<Forward> forwards) =>
-        string.Concat(forwards.Select(forward => $"delete element ip {Table} {forward.Protocol}_ports {{ {forward.HostPort} }}\n"));
+        string.Concat(forwards.Select(forward => $"{Add(forward)}delete element ip {Table} {KeyOf(forward)} }}\n"));
 
-    private static string Add(Forward forward) =>
-        $"add element ip {Table} {forward.Protocol}_ports {{ {forward.HostPort} : {forward.Address} . {forward.Port} }}\n";
+    /// <summary>Puts the ones in place of the others at once: no packet meets neither.</summary>
+    public static string Replace(IEnumerable<Forward> before, IEnumerable<Forward> after) => Delete(before) + Add(after);
+
+    private static string Add(Forward forward) => $"add element ip {Table} {KeyOf(forward)} : {forward.Address} . {forward.Port} }}\n";
+
+    private static string KeyOf(Forward forward) => forward.HostAddress is { } address
+        ? $"{forward.Protocol}_address_ports {{ {address} . {forward.HostPort}"
+        : $"{forward.Protocol}_ports {{ {forward.HostPort}";
 }

@@ -66,7 +66,7 @@ internal sealed partial class OciRuntime(
             if (network.Reserve(sandbox.Id, ForwardsOf(allocated)) is var (taken, by))
             {
                 network.Free(allocated.Address!);
-                throw new StartFailedException($"node port {taken.HostPort}/{taken.Protocol} is published by {by} already; choose another hostPort");
+                throw new StartFailedException($"node port {taken} is published by {by} already; choose another hostPort");
             }
 
             return allocated;
@@ -360,7 +360,7 @@ internal sealed partial class OciRuntime(
     }
 
     private static IReadOnlyList<Forward> ForwardsOf(SandboxRecord sandbox) =>
-        [.. sandbox.Ports.Select(port => new Forward(port.Protocol == PortProtocol.UDP ? "udp" : "tcp", port.HostPort, sandbox.Address!, port.Port))];
+        [.. sandbox.Ports.Select(port => new Forward(port.Protocol == PortProtocol.UDP ? "udp" : "tcp", port.HostPort, sandbox.Address!, port.Port, port.HostAddress))];
 
     private Attachment? AttachmentOf(SandboxRecord sandbox) => sandbox.Address is { } address
         ? new Attachment(sandbox.Id, directories.NetworkNamespace(sandbox.Id), address, ForwardsOf(sandbox))

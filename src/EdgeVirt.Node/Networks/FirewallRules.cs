@@ -26,8 +26,11 @@ internal static class FirewallRules
 {
     public const string Table = "edgevirt";
 
+    /// <summary>Where the name server listens on the bridge's address; its port 53 leads there.</summary>
+    public const int NamesPort = 10053;
+
     /// <summary>Replaces the table and all that is published by it, at once.</summary>
-    public static string Everything(string bridge, string subnet, IEnumerable<Forward> forwards)
+    public static string Everything(string bridge, string gateway, string subnet, IEnumerable<Forward> forwards)
     {
         var text = new StringBuilder();
         // Adding before deleting makes deleting safe where the table does not exist yet.
@@ -40,6 +43,8 @@ internal static class FirewallRules
               map tcp_address_ports { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
               map udp_address_ports { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
               chain publish {
+                ip daddr {{gateway}} udp dport 53 dnat to {{gateway}}:{{NamesPort}}
+                ip daddr {{gateway}} tcp dport 53 dnat to {{gateway}}:{{NamesPort}}
                 dnat ip to ip daddr . tcp dport map @tcp_address_ports
                 dnat ip to ip daddr . udp dport map @udp_address_ports
                 dnat ip to tcp dport map @tcp_ports
@@ -48,6 +53,7 @@ internal static class FirewallRules
               chain guard {
                 type filter hook prerouting priority raw; policy accept;
                 iifname != "lo" ip daddr 127.0.0.0/8 drop
+                iifname != { "lo", "{{bridge}}" } ip daddr {{gateway}} drop
               }
               chain prerouting {
                 type nat hook prerouting priority dstnat; policy accept;
@@ -61,7 +67,7 @@ internal static class FirewallRules
                 type nat hook postrouting priority srcnat; policy accept;
                 ip saddr {{subnet}} oifname != "{{bridge}}" masquerade
                 ip saddr 127.0.0.0/8 oifname "{{bridge}}" masquerade
-                ip saddr {{subnet}} ip daddr {{subnet}} ct status dnat masquerade
+                oifname "{{bridge}}" ip saddr {{subnet}} ip daddr {{subnet}} ct status dnat masquerade
               }
             }
 

@@ -33,6 +33,13 @@ internal sealed partial class NodeNetwork(NodeOptions options, string? hostNames
     /// <summary>The bridge's address.</summary>
     public string Gateway => pool.Gateway;
 
+    public bool HasBridge => HasLink(Bridge);
+
+    /// <summary>Runs a program in the network that the bridge is in.</summary>
+    /// <exception cref="ProcessFailedException">It did not start, took too long, or failed.</exception>
+    public Task<ProcessResult> RunAsync(string file, IReadOnlyList<string> args, TimeSpan timeout, CancellationToken ct) =>
+        OnHost(() => ProcessRunner.RunAsync(file, args, timeout, ct: ct));
+
     /// <summary>A TCP socket in the network that the bridge is in.</summary>
     public Socket NewSocket()
     {
@@ -176,7 +183,7 @@ internal sealed partial class NodeNetwork(NodeOptions options, string? hostNames
                 File.WriteAllText($"/proc/sys/net/ipv4/conf/{Bridge}/route_localnet", "1");
                 return true;
             });
-            await RulesAsync(FirewallRules.Everything(Bridge, pool.Subnet, ports.All), ct);
+            await RulesAsync(FirewallRules.Everything(Bridge, pool.Gateway, pool.Subnet, ports.All), ct);
             Volatile.Write(ref ready, true);
         }
         finally

@@ -17,8 +17,11 @@ internal sealed class BridgedNamespaces : IAsyncDisposable
     private BridgedNamespaces()
     {
         NetworkNamespaces.Create(Host);
-        Network = new NodeNetwork(new NodeOptions(), Host);
+        Options = new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") };
+        Network = new NodeNetwork(Options, Host);
     }
+
+    public NodeOptions Options { get; }
 
     public NodeNetwork Network { get; }
 
@@ -85,6 +88,23 @@ internal sealed class BridgedNamespaces : IAsyncDisposable
         Network.Dispose();
         NetworkNamespaces.Delete(Host);
         directory.Dispose();
+    }
+
+    /// <summary>A place beyond the node's uplink that sends everything by way of the node, which is 10.9.0.1 there.</summary>
+    public async Task<Attachment> AttachOutsideAsync()
+    {
+        var outside = new Attachment("outside", directory.Combine("outside.netns"), "10.9.0.2", []);
+        NetworkNamespaces.Create(outside.NamespacePath);
+        await IpAsync("link", "add", "uplink0", "type", "veth", "peer", "name", "eth0", "netns", outside.NamespacePath);
+        await IpAsync("address", "add", "10.9.0.1/24", "dev", "uplink0");
+        await IpAsync("link", "set", "uplink0", "up");
+        foreach (var arguments in (string[][])[["address", "add", "10.9.0.2/24", "dev", "eth0"], ["link", "set", "eth0", "up"], ["route", "add", "default", "via", "10.9.0.1"]])
+        {
+            await NetworkNamespaces.Run(outside.NamespacePath, () => ProcessRunner.RunAsync("ip", arguments, Patience));
+        }
+
+        attachments.Add(outside);
+        return outside;
     }
 
     private Task<ProcessResult> IpAsync(params string[] arguments) => NetworkNamespaces.Run(Host, () => ProcessRunner.RunAsync("ip", arguments, Patience));

@@ -74,7 +74,7 @@ internal sealed class NetworkTests
     [Test]
     public void The_rules_replace_everything_in_one_transaction()
     {
-        var rules = FirewallRules.Everything("evbr0", "10.88.0.0/16", [new Forward("tcp", 8080, "10.88.0.2", 80)]);
+        var rules = FirewallRules.Everything("evbr0", "10.88.0.1", "10.88.0.0/16", [new Forward("tcp", 8080, "10.88.0.2", 80)]);
         Assert.That(rules, Does.Contain("delete table ip edgevirt"));
         Assert.That(rules, Does.EndWith("add element ip edgevirt tcp_ports { 8080 : 10.88.0.2 . 80 }\n"));
     }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Networks;
+using EdgeVirt.Node.Networks.Names;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.Containers.Oci;
@@ -82,7 +83,7 @@ internal sealed partial class OciRuntime(
         try
         {
             Directory.CreateDirectory(directories.SecretVolumes(sandbox.Id), OwnerOnly);
-            SandboxFiles.Write(sandbox, target, directories);
+            SandboxFiles.Write(sandbox, target, directories, NameServer.IsInstalled ? network.Gateway : null);
             if (AttachmentOf(sandbox) is { } attachment)
             {
                 await network.OpenAsync(attachment, ct);

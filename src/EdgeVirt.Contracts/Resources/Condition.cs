@@ -54,6 +54,9 @@ public static class ConditionTypes
     /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
     public const string StorageHealthy = "StorageHealthy";
 
+    /// <summary>Node: workloads find each other by name. Reasons: <see cref="NamesServedReasons"/>.</summary>
+    public const string NamesServed = "NamesServed";
+
     /// <summary>Node: it has a certificate that its hub takes. Reasons: <see cref="EnrolledReasons"/>.</summary>
     public const string Enrolled = "Enrolled";
 }
@@ -128,6 +131,16 @@ public static class DesiredStateReasons
     public const string Invalid = "Invalid";
     public const string Unreadable = "Unreadable";
     public const string NoneYet = "NoneYet";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.NamesServed"/>.</summary>
+public static class NamesServedReasons
+{
+#pragma warning disable CS1591
+    public const string Served = "Served";
+    public const string ServerMissing = "ServerMissing";
+    public const string ServerFailed = "ServerFailed";
 #pragma warning restore CS1591
 }
 

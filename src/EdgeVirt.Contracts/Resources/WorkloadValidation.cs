@@ -34,7 +34,7 @@ internal static partial class WorkloadValidation
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
         ValidateInit(pod, $"{path}.initContainers", names, volumes, v);
-        var hostPorts = new HashSet<(int, PortProtocol)>();
+        var hostPorts = new List<ContainerPort>();
         for (var i = 0; i < pod.Containers.Count; i++)
         {
             var container = pod.Containers[i];

@@ -52,8 +52,8 @@ internal sealed record SandboxRecord
     }
 }
 
-/// <summary>A node port that leads to a workload's port.</summary>
-internal sealed record PublishedPort(int HostPort, int Port, PortProtocol Protocol);
+/// <summary>A node port that leads to a workload's port; on all of the node's addresses where none is said.</summary>
+internal sealed record PublishedPort(int HostPort, int Port, PortProtocol Protocol, string? HostAddress = null);
 
 /// <summary>One run of a container. Written before anything is made for it, and durable before its program runs.</summary>
 internal sealed record ContainerRecord

@@ -43,7 +43,7 @@ internal sealed class WorkloadTarget
         ? []
         : [.. Template.Containers.SelectMany(container => container.Ports ?? [])
             .Where(port => port.HostPort is not null)
-            .Select(port => new PublishedPort(port.HostPort!.Value, port.Port, port.Protocol))];
+            .Select(port => new PublishedPort(port.HostPort!.Value, port.Port, port.Protocol, port.HostAddress()))];
 
     public int GraceSeconds => Template.TerminationGracePeriodSeconds ?? 30;
 

@@ -265,10 +265,14 @@ internal sealed class WorkloadSet(string key, TimeProvider time)
 
     private string SwitchingMessage()
     {
-        var missing = wanted!.Members.Where(member => !IsReady(member)).Select(member => $"'{member.Workload.Name}'").ToList();
-        return missing.Count == 0
-            ? $"the new version is Ready and must stay so for {wanted.MinReady.TotalSeconds:F0} s"
-            : $"waits for {string.Join(", ", missing)} to become Ready";
+        var missing = wanted!.Members.Where(member => !IsReady(member)).ToList();
+        if (missing.Count == 0)
+        {
+            return $"the new version is Ready and must stay so for {wanted.MinReady.TotalSeconds:F0} s";
+        }
+
+        var complaint = missing.Select(member => StateOf(member).Complaint).FirstOrDefault(said => said is not null);
+        return $"waits for {string.Join(", ", missing.Select(member => $"'{member.Workload.Name}'"))} to become Ready{(complaint is null ? "" : $": {complaint}")}";
     }
 
     // Without a way back the deadline changes nothing.

@@ -53,8 +53,7 @@ internal sealed class HandOverTests : SwitchFixture
         Runtime.Answers["main"] = _ => ActionAnswer.Failed("connection refused");
         await DesireAsync(Probed(2));
         await UntilRunningAsync("web-1", "web-2");
-        Time.Advance(TimeSpan.FromSeconds(10));
-        await Agent.ReconcileAsync();
+        await Agent.UntilAsync("web", status => Progress(status)?.Message?.Contains("waits for 'web' to become Ready: container 'main' fails its readiness probe: connection refused") == true);
         Runtime.Calls.Clear();
         await PassTimeAsync(Deadline);
         var status = await UntilProgressAsync("web", ProgressingReasons.RolledBack);

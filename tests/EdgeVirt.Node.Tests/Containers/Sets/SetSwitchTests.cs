@@ -51,7 +51,7 @@ internal sealed class SetSwitchTests : SwitchFixture
         await UntilReadyAsync("db", 2);
         Assert.That(RunningVersions, Is.EqualTo(["db-2"]));
         await RestartAsync();
-        await UntilReadyAsync("db", 2);
+        await Agent.ReconcileAsync();
         Images.Asked.Clear();
         await PassTimeAsync(Deadline);
         var status = await UntilProgressAsync("db", ProgressingReasons.RolledBack);

@@ -7,6 +7,8 @@ binutils|build up test bench|strips programs, checks the libraries of images
 git|build up test bench|tells the build which revision it is
 iproute2|up test bench|makes network namespaces, bridges and links
 nftables|up test bench|gives containers NAT and published ports
+conntrack|up test bench|leads who keeps sending UDP to a container's successor
+dnsmasq-base|up test bench|answers for the names of workloads
 runc|up test bench|runs containers where crun cannot (hybrid control groups)
 crun|up test bench|runs containers
 conmon|up test bench|keeps containers and their logs while the agent restarts

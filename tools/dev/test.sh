@@ -42,10 +42,10 @@ cmd_test() {
       *.Tests) ;;
       *) continue ;;
     esac
-    test_project "$name" "$project" "$filter"
+    test_project "$name" "$project" "$filter" "$fast"
   done
   if $fast; then
-    say "Left out by --fast: system tests, the smoke program, and every publish."
+    say "Left out by --fast: system tests, long tests, the smoke program, and every publish."
   elif [ -n "$filter" ]; then
     say "Left out by the filter: the smoke program and arm64."
   else
@@ -69,10 +69,12 @@ cmd_test() {
 # The tests themselves say what is missing and count as skipped.
 emulates_debian() { [ "$(native_architecture)" = x64 ] && [ -e /dev/net/tun ]; }
 
-# test_project NAME PROJECT FILTER: runs it and adds what its result file says; a host that crashed counts as failed.
+# test_project NAME PROJECT FILTER FAST: runs it and adds what its result file says; a host that crashed counts as failed.
 test_project() {
-  local name=$1 project=$2 filter=$3 trx=$results/$1.trx start=$SECONDS code=0 options=() p f s
-  [ -z "$filter" ] || options=(--filter "FullyQualifiedName~$filter")
+  local name=$1 project=$2 filter=$3 fast=$4 trx=$results/$1.trx start=$SECONDS code=0 options=() p f s
+  filter=${filter:+FullyQualifiedName~$filter}
+  if $fast; then filter=${filter:+$filter&}TestCategory!=long; fi
+  [ -z "$filter" ] || options=(--filter "$filter")
   timeout --kill-after=30 2400 dotnet test "$project" --no-build --nologo --results-directory "$results" \
     --logger "trx;LogFileName=$name.trx" --blame-hang --blame-hang-timeout 25m --blame-hang-dump-type none \
     "${options[@]}" >"$logs/$name.log" 2>&1 </dev/null &

@@ -150,7 +150,7 @@ internal static class WorkloadDescription
         (exit.Message is { Length: > 0 } message ? $": {message}" : "");
 
     private static string PortText(ContainerPort port) =>
-        (port.Name is null ? "" : $"{port.Name} ") + $"{port.Port}/{port.Protocol}" + (port.HostPort is { } published ? $" as {published} on the node" : "");
+        (port.Name is null ? "" : $"{port.Name} ") + $"{port.Port}/{port.Protocol}" + (port.HostPort is { } published ? $" as {(port.HostAddress() is { } address ? address + ":" : "")}{published} on the node" : "");
 
     private static string VariableText(EnvVar variable) =>
         variable.ValueFrom?.SecretKeyRef is { } secret ? $"{variable.Name} from Secret {secret.Name}/{secret.Key}"

@@ -42,6 +42,9 @@ public static class ConditionTypes
     /// <summary>Workload: limits, requests and class do what the spec says. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
     public const string LimitsEnforced = "LimitsEnforced";
 
+    /// <summary>Workload: the newest version is in force, or on its way there; told on the way and when it failed. Reasons: <see cref="ProgressingReasons"/>.</summary>
+    public const string Progressing = "Progressing";
+
     /// <summary>Workload: every container has the seccomp profile that it is to have. Reasons: <see cref="SeccompEnforcedReasons"/>.</summary>
     public const string SeccompEnforced = "SeccompEnforced";
 
@@ -50,6 +53,9 @@ public static class ConditionTypes
 
     /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
     public const string StorageHealthy = "StorageHealthy";
+
+    /// <summary>Node: workloads find each other by name. Reasons: <see cref="NamesServedReasons"/>.</summary>
+    public const string NamesServed = "NamesServed";
 
     /// <summary>Node: it has a certificate that its hub takes. Reasons: <see cref="EnrolledReasons"/>.</summary>
     public const string Enrolled = "Enrolled";
@@ -75,6 +81,10 @@ public static class ReadyReasons
     public const string Restarting = "Restarting";
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";
+    public const string Staging = ProgressingReasons.Staging;
+    public const string StagingFailed = ProgressingReasons.StagingFailed;
+    public const string Switching = ProgressingReasons.Switching;
+    public const string RolledBack = ProgressingReasons.RolledBack;
     public const string NoMatchingNode = "NoMatchingNode";
     public const string PortTaken = "PortTaken";
     public const string NodeOffline = "NodeOffline";
@@ -91,6 +101,17 @@ public static class LimitsEnforcedReasons
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
     public const string CapabilityMissing = "CapabilityMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.Progressing"/>.</summary>
+public static class ProgressingReasons
+{
+#pragma warning disable CS1591
+    public const string Staging = "Staging";
+    public const string StagingFailed = "StagingFailed";
+    public const string Switching = "Switching";
+    public const string RolledBack = "RolledBack";
 #pragma warning restore CS1591
 }
 
@@ -111,6 +132,16 @@ public static class DesiredStateReasons
     public const string Invalid = "Invalid";
     public const string Unreadable = "Unreadable";
     public const string NoneYet = "NoneYet";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.NamesServed"/>.</summary>
+public static class NamesServedReasons
+{
+#pragma warning disable CS1591
+    public const string Served = "Served";
+    public const string ServerMissing = "ServerMissing";
+    public const string ServerFailed = "ServerFailed";
 #pragma warning restore CS1591
 }
 

@@ -120,6 +120,12 @@ public sealed record ContainerPort
     /// <summary>The node's port; absent: not published.</summary>
     public int? HostPort { get; init; }
 
+    /// <summary>The node's IPv4 address on which it is published; absent or 0.0.0.0: all that it has, and gets.</summary>
+    public string? HostIP { get; init; }
+
     /// <summary>TCP unless said otherwise.</summary>
     public PortProtocol Protocol { get; init; }
+
+    /// <summary><see cref="HostIP"/>, null where it means every address.</summary>
+    public string? HostAddress() => HostIP is "0.0.0.0" ? null : HostIP;
 }

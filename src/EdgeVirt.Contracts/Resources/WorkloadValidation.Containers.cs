@@ -4,8 +4,6 @@ namespace EdgeVirt.Contracts.Resources;
 
 internal static partial class WorkloadValidation
 {
-    private const int MaxPort = 65_535;
-
     private static void Validate(ContainerSpec container, string path, HashSet<string> volumes, Validation v)
     {
         if (!ImageReference.TryParse(container.Image, out _, out var problem))
@@ -64,32 +62,6 @@ internal static partial class WorkloadValidation
             if (env[i].ValueFrom is { } source && source.SecretKeyRef is null == source.ConfigKeyRef is null)
             {
                 v.Add($"{at}.valueFrom", "give exactly one of secretKeyRef and configKeyRef");
-            }
-        }
-    }
-
-    private static void ValidatePorts(
-        IReadOnlyList<ContainerPort> ports, string path, bool hostNetwork, HashSet<(int, PortProtocol)> hostPorts, Validation v)
-    {
-        for (var i = 0; i < ports.Count; i++)
-        {
-            var port = ports[i];
-            if (port.Port is < 1 or > MaxPort)
-            {
-                v.Add($"{path}[{i}].containerPort", "must be between 1 and 65535");
-            }
-
-            if (port.HostPort is < 1 or > MaxPort)
-            {
-                v.Add($"{path}[{i}].hostPort", "must be between 1 and 65535");
-            }
-            else if (hostNetwork && port.HostPort is { } host && host != port.Port)
-            {
-                v.Add($"{path}[{i}].hostPort", "must equal containerPort with hostNetwork");
-            }
-            else if (port.HostPort is { } published && !hostPorts.Add((published, port.Protocol)))
-            {
-                v.Add($"{path}[{i}].hostPort", $"{published}/{port.Protocol} is published twice");
             }
         }
     }

@@ -14,6 +14,7 @@ internal static partial class WorkloadValidation
 
         Labels.Validate(spec.Placement?.NodeSelector, "spec.placement.nodeSelector", v);
         Validate(spec.Template, "spec.template", v);
+        Validate(spec.Strategy, spec.Template, "spec.strategy", v);
     }
 
     private static void Validate(PodSpec pod, string path, Validation v)
@@ -33,7 +34,7 @@ internal static partial class WorkloadValidation
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
         ValidateInit(pod, $"{path}.initContainers", names, volumes, v);
-        var hostPorts = new HashSet<(int, PortProtocol)>();
+        var hostPorts = new List<ContainerPort>();
         for (var i = 0; i < pod.Containers.Count; i++)
         {
             var container = pod.Containers[i];

@@ -1,30 +1,6 @@
-using System.Globalization;
 using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Hub.Scheduling;
-
-/// <summary>A port of a node that a workload publishes, written <c>8080/TCP</c>.</summary>
-internal readonly record struct HostPort(int Number, PortProtocol Protocol)
-{
-    /// <summary>
-    /// What a template publishes. With hostNetwork every port that is listed is the node's own, as in Kubernetes, where
-    /// hostPort then defaults to containerPort.
-    /// </summary>
-    public static IReadOnlySet<HostPort> Of(PodSpec pod) => pod.Containers
-        .SelectMany(container => container.Ports ?? [])
-        .Where(port => pod.HostNetwork || port.HostPort is not null)
-        .Select(port => new HostPort(port.HostPort ?? port.Port, port.Protocol))
-        .ToHashSet();
-
-    /// <summary>Reads what <see cref="ToString"/> writes.</summary>
-    public static HostPort Parse(string text)
-    {
-        var slash = text.IndexOf('/', StringComparison.Ordinal);
-        return new HostPort(int.Parse(text.AsSpan(0, slash), CultureInfo.InvariantCulture), Enum.Parse<PortProtocol>(text.AsSpan(slash + 1)));
-    }
-
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number}/{Protocol}");
-}
 
 /// <summary>A port that keeps a workload from a node.</summary>
 /// <param name="Node">The node that it would run on otherwise.</param>
@@ -35,7 +11,7 @@ internal sealed record TakenPort(string Node, HostPort Port, string Holder);
 /// <summary>Which workload publishes which port of which node.</summary>
 internal sealed class NodePorts
 {
-    private readonly Dictionary<(string Node, HostPort Port), FleetWorkload> holders = [];
+    private readonly Dictionary<(string Node, int Number, PortProtocol Protocol), List<(HostPort Port, FleetWorkload Holder)>> holders = [];
 
     /// <summary>The ports of a plan.</summary>
     public static NodePorts Of(IEnumerable<FleetWorkload> workloads, IReadOnlyDictionary<string, IReadOnlyList<string>> plan)
@@ -61,7 +37,13 @@ internal sealed class NodePorts
             return false;
         }
 
-        all.ForEach(port => holders[(node, port)] = workload);
+        foreach (var port in all)
+        {
+            var held = holders.TryGetValue(KeyOf(node, port), out var there) ? there : holders[KeyOf(node, port)] = [];
+            held.RemoveAll(entry => entry.Port == port);
+            held.Add((port, workload));
+        }
+
         return true;
     }
 
@@ -69,9 +51,9 @@ internal sealed class NodePorts
 
     public void Release(string node, FleetWorkload workload)
     {
-        foreach (var port in workload.HostPorts.Where(port => holders.GetValueOrDefault((node, port))?.Uid == workload.Uid))
+        foreach (var port in workload.HostPorts)
         {
-            holders.Remove((node, port));
+            holders.GetValueOrDefault(KeyOf(node, port))?.RemoveAll(entry => entry.Port == port && entry.Holder.Uid == workload.Uid);
         }
     }
 
@@ -79,12 +61,15 @@ internal sealed class NodePorts
     public IReadOnlyList<TakenPort> TakenFrom(FleetWorkload workload, IEnumerable<string> nodes) =>
     [
         .. from node in nodes.Order(StringComparer.Ordinal)
-           from port in workload.HostPorts.OrderBy(port => port.Number).ThenBy(port => port.Protocol)
+           from port in workload.HostPorts.OrderBy(port => port.Number).ThenBy(port => port.Protocol).ThenBy(port => port.Address, StringComparer.Ordinal)
            let holder = Holder(node, port, workload)
            where holder is not null
            select new TakenPort(node, port, holder.Name),
     ];
 
-    private FleetWorkload? Holder(string node, HostPort port, FleetWorkload otherThan) =>
-        holders.TryGetValue((node, port), out var holder) && holder.Uid != otherThan.Uid ? holder : null;
+    private FleetWorkload? Holder(string node, HostPort port, FleetWorkload otherThan) => holders.TryGetValue(KeyOf(node, port), out var held)
+        ? held.Find(entry => entry.Port.Excludes(port) && entry.Holder.Uid != otherThan.Uid).Holder
+        : null;
+
+    private static (string Node, int Number, PortProtocol Protocol) KeyOf(string node, HostPort port) => (node, port.Number, port.Protocol);
 }

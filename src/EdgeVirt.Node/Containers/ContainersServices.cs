@@ -6,6 +6,7 @@ using EdgeVirt.Node.Containers.Interactive;
 using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Oci;
 using EdgeVirt.Node.Control;
+using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
@@ -17,6 +18,7 @@ internal static class ContainersServices
     /// <summary>Running containers, their logs and what they use. Needs images, networks and the store.</summary>
     public static IServiceCollection AddContainers(this IServiceCollection services) => services
         .AddSingleton<NodeDirectories>()
+        .AddSingleton(provider => new NameServerGroup(provider.GetRequiredService<NodeDirectories>().CgroupParent))
         .AddSingleton<RecordStore>()
         .AddSingleton(_ => new Cgroups())
         .AddSingleton<QualityOfService>()

@@ -59,6 +59,16 @@ internal interface IContainerRuntime
     /// <exception cref="StartFailedException">It could not.</exception>
     Task CreateSandboxAsync(SandboxRecord sandbox, WorkloadTarget target, CancellationToken ct);
 
+    /// <summary>
+    /// Has the published ports of <paramref name="to"/> lead there instead of to <paramref name="from"/>, all at one moment: no
+    /// connection is refused, and those that are open stay where they are.
+    /// </summary>
+    /// <param name="from">Both are made, and of the same workload.</param>
+    /// <param name="to">With the ports that it is to publish; <paramref name="from"/> has none afterwards.</param>
+    /// <param name="ct">Before it began.</param>
+    /// <exception cref="StartFailedException">It could not; nothing has changed.</exception>
+    Task MovePortsAsync(SandboxRecord from, SandboxRecord to, CancellationToken ct);
+
     /// <summary>Frees network and volumes; emptyDirs only with <paramref name="volumes"/>.</summary>
     Task RemoveSandboxAsync(SandboxRecord sandbox, bool volumes, CancellationToken ct);
 

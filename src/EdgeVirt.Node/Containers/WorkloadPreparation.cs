@@ -4,7 +4,11 @@ using EdgeVirt.Node.Containers.Images;
 namespace EdgeVirt.Node.Containers;
 
 /// <summary>All that a target needs before anything of its predecessor is stopped: images on the node, values found.</summary>
-internal sealed record PreparedWorkload(string Hash, IReadOnlyDictionary<string, PreparedContainer> Containers);
+internal sealed record PreparedWorkload(string Hash, IReadOnlyDictionary<string, PreparedContainer> Containers)
+{
+    /// <summary>Of the image manifests, by container.</summary>
+    public IReadOnlyDictionary<string, string> Digests { get; } = Containers.ToDictionary(pair => pair.Key, pair => pair.Value.Image.ManifestDigest);
+}
 
 /// <summary>Holds Secrets: never log it.</summary>
 internal sealed record PreparedContainer(StoredImage Image, IReadOnlyList<KeyValuePair<string, string>> Environment);
@@ -24,8 +28,13 @@ internal sealed class PreparationFailedException(WorkloadProblem problem, bool i
 
 internal static class WorkloadPreparation
 {
+    /// <param name="target">What is to be run.</param>
+    /// <param name="images">Where images come from.</param>
+    /// <param name="pins">Digests of images by container, where a tag must not be looked up anew; null: none.</param>
+    /// <param name="ct">Ends it.</param>
     /// <exception cref="PreparationFailedException">Something is missing.</exception>
-    public static async Task<PreparedWorkload> RunAsync(WorkloadTarget target, IContainerImages images, CancellationToken ct)
+    public static async Task<PreparedWorkload> RunAsync(
+        WorkloadTarget target, IContainerImages images, IReadOnlyDictionary<string, string>? pins, CancellationToken ct)
     {
         // Values first: they cost nothing, and a missing one makes pulling pointless.
         CheckVolumes(target);
@@ -34,7 +43,7 @@ internal static class WorkloadPreparation
         var terms = WorkloadPullTerms.Of(target);
         foreach (var container in target.Template.AllContainers())
         {
-            prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, terms, ct), environments[container.Name]);
+            prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, pins?.GetValueOrDefault(container.Name), terms, ct), environments[container.Name]);
         }
 
         return new PreparedWorkload(target.Hash, prepared);
@@ -80,7 +89,7 @@ internal static class WorkloadPreparation
         }
     }
 
-    private static async Task<StoredImage> ImageOfAsync(ContainerSpec container, IContainerImages images, PullTerms terms, CancellationToken ct)
+    private static async Task<StoredImage> ImageOfAsync(ContainerSpec container, IContainerImages images, string? pin, PullTerms terms, CancellationToken ct)
     {
         if (!ImageReference.TryParse(container.Image, out var reference, out var fault))
         {
@@ -89,7 +98,7 @@ internal static class WorkloadPreparation
 
         try
         {
-            return await images.EnsureAsync(reference, container.ImagePullPolicy, terms, ct);
+            return await images.EnsureAsync(pin is null ? reference : reference with { Digest = pin }, container.ImagePullPolicy, terms, ct);
         }
         catch (ImageRefusedException e)
         {

@@ -40,9 +40,15 @@ internal static class WorkloadReport
             Address = view.SandboxUsable ? view.Sandbox?.Address : null,
             InitContainers = init is { Count: > 0 } ? init : null,
             Containers = containers,
-            Conditions = [.. conditions.Select(condition => condition with { LastTransitionTime = SinceOf(condition, before, now) })],
+            Conditions = [.. conditions.Select(condition => Dated(condition, before, now))],
         };
     }
+
+    /// <summary>With the time since when its status is what it is.</summary>
+    public static Condition Dated(Condition condition, WorkloadInstanceStatus? before, DateTimeOffset now) => condition with
+    {
+        LastTransitionTime = before?.Conditions.FirstOrDefault(old => old.Type == condition.Type && old.Status == condition.Status)?.LastTransitionTime ?? now,
+    };
 
     private static ContainerStatus StatusOf(string name, WorkloadTarget? target, WorkloadView view, Func<RestartPolicy, ContainerExit, bool> restarts)
     {
@@ -173,7 +179,4 @@ internal static class WorkloadReport
 
     private static Condition NotReady(string reason, string message) =>
         new() { Type = ConditionTypes.Ready, Status = ConditionStatus.False, Reason = reason, Message = message };
-
-    private static DateTimeOffset SinceOf(Condition condition, WorkloadInstanceStatus? before, DateTimeOffset now) =>
-        before?.Conditions.FirstOrDefault(old => old.Type == condition.Type && old.Status == condition.Status)?.LastTransitionTime ?? now;
 }

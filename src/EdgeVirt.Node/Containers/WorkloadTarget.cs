@@ -19,6 +19,7 @@ internal sealed class WorkloadTarget
         Workload = workload;
         References = references;
         Hash = HashOf(workload.Template, inside, references);
+        SetKey = workload.Strategy?.Set is { } set ? $"set/{set}" : $"workload/{workload.Name}";
     }
 
     public string Node { get; }
@@ -33,15 +34,16 @@ internal sealed class WorkloadTarget
     /// </summary>
     public string Hash { get; }
 
-    public PodSpec Template => Workload.Template;
+    /// <summary>The set that it is switched with; where it names none, its own.</summary>
+    public string SetKey { get; }
 
-    public string SandboxId => SandboxRecord.IdOf(Workload.Name, Workload.Uid);
+    public PodSpec Template => Workload.Template;
 
     public IReadOnlyList<PublishedPort> Ports => Template.HostNetwork
         ? []
         : [.. Template.Containers.SelectMany(container => container.Ports ?? [])
             .Where(port => port.HostPort is not null)
-            .Select(port => new PublishedPort(port.HostPort!.Value, port.Port, port.Protocol))];
+            .Select(port => new PublishedPort(port.HostPort!.Value, port.Port, port.Protocol, port.HostAddress()))];
 
     public int GraceSeconds => Template.TerminationGracePeriodSeconds ?? 30;
 
@@ -52,6 +54,9 @@ internal sealed class WorkloadTarget
             before.Workload.Generation == workload.Generation && before.RefersToSame(references);
         return same ? before! : new WorkloadTarget(node, workload, references);
     }
+
+    /// <summary>Whether it needs that Secret or Config.</summary>
+    public bool Names(bool secret, string name) => names.Contains((secret, name));
 
     private bool RefersToSame(References now) =>
         ReferenceEquals(References, now) || Array.TrueForAll(names, name => References.HashOf(name.Secret, name.Name) == now.HashOf(name.Secret, name.Name));

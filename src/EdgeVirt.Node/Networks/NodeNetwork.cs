@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -20,19 +19,26 @@ internal sealed record Attachment(string Id, string NamespacePath, string Addres
 /// </summary>
 /// <param name="options">Say which subnet.</param>
 /// <param name="hostNamespace">The network namespace that the bridge is in; null: this process's own.</param>
-internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = null) : IDisposable
+internal sealed partial class NodeNetwork(NodeOptions options, string? hostNamespace = null) : IDisposable
 {
     public const string Bridge = "evbr0";
     private const string LinkPrefix = "ev";
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(20);
 
     private readonly AddressPool pool = new(options.WorkloadSubnet);
-    private readonly ConcurrentDictionary<(string Protocol, int Port), (string Owner, Forward Forward)> published = new();
+    private readonly PortReservations ports = new();
     private readonly SemaphoreSlim setup = new(1, 1);
     private bool ready;
 
     /// <summary>The bridge's address.</summary>
     public string Gateway => pool.Gateway;
+
+    public bool HasBridge => HasLink(Bridge);
+
+    /// <summary>Runs a program in the network that the bridge is in.</summary>
+    /// <exception cref="ProcessFailedException">It did not start, took too long, or failed.</exception>
+    public Task<ProcessResult> RunAsync(string file, IReadOnlyList<string> args, TimeSpan timeout, CancellationToken ct) =>
+        OnHost(() => ProcessRunner.RunAsync(file, args, timeout, ct: ct));
 
     /// <summary>A TCP socket in the network that the bridge is in.</summary>
     public Socket NewSocket()
@@ -56,30 +62,6 @@ internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = n
         lock (pool)
         {
             pool.Free(address);
-        }
-    }
-
-    /// <summary>Reserves node ports for a sandbox; gives the one that another sandbox has, and that one's id.</summary>
-    public (Forward Taken, string By)? Reserve(string id, IReadOnlyList<Forward> forwards)
-    {
-        foreach (var forward in forwards)
-        {
-            var taken = published.GetOrAdd((forward.Protocol, forward.HostPort), (id, forward));
-            if (taken.Owner != id)
-            {
-                Release(id);
-                return (forward, taken.Owner);
-            }
-        }
-
-        return null;
-    }
-
-    public void Release(string id)
-    {
-        foreach (var (key, _) in published.Where(pair => pair.Value.Owner == id))
-        {
-            published.TryRemove(key, out _);
         }
     }
 
@@ -117,14 +99,15 @@ internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = n
         NetworkNamespaces.Create(attachment.NamespacePath);
     }
 
-    /// <summary>Gives an open namespace its link, address and route, and publishes its ports.</summary>
+    /// <summary>Gives an open namespace its link, address and route, and publishes the ports that are reserved for it.</summary>
     /// <exception cref="IOException">A tool or the kernel refused.</exception>
     public async Task ConnectAsync(Attachment attachment, CancellationToken ct)
     {
-        var publish = attachment.Forwards.Count == 0 ? Task.CompletedTask : RulesAsync(FirewallRules.Add(attachment.Forwards), ct);
+        var publish = PublishAsync(attachment.Id, ct);
         var link = LinkOf(attachment.Id);
+        // Where the kernel shows bridged packets to the rules (br_netfilter), who calls itself by a node port comes back by the port it left.
         await BatchAsync(
-            $"link add {link} type veth peer name eth0 netns {attachment.NamespacePath}\nlink set {link} master {Bridge} up\n", ct);
+            $"link add {link} type veth peer name eth0 netns {attachment.NamespacePath}\nlink set {link} master {Bridge} up\nlink set {link} type bridge_slave hairpin on\n", ct);
         var inside = Batch(
             $"link set lo up\naddress add {attachment.Address}/{pool.PrefixLength} dev eth0\nlink set eth0 up\nroute add default via {pool.Gateway}\n");
         await Task.WhenAll(
@@ -134,13 +117,7 @@ internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = n
     /// <summary>Takes away what <see cref="OpenAsync"/> and <see cref="ConnectAsync"/> made, also where it got only half way.</summary>
     public async Task DetachAsync(Attachment attachment, CancellationToken ct)
     {
-        if (attachment.Forwards.Count > 0)
-        {
-            // Adding first makes deleting safe where it was not published yet.
-            var rules = FirewallRules.Add(attachment.Forwards) + FirewallRules.Delete(attachment.Forwards);
-            await OnHostAsync("nft", ["-f", "-"], Encoding.UTF8.GetBytes(rules), ct, check: false);
-        }
-
+        await WithdrawAsync(attachment.Id, ct);
         var link = LinkOf(attachment.Id);
         if (HasLink(link))
         {
@@ -206,7 +183,7 @@ internal sealed class NodeNetwork(NodeOptions options, string? hostNamespace = n
                 File.WriteAllText($"/proc/sys/net/ipv4/conf/{Bridge}/route_localnet", "1");
                 return true;
             });
-            await RulesAsync(FirewallRules.Everything(Bridge, pool.Subnet, published.Values.Select(taken => taken.Forward)), ct);
+            await RulesAsync(FirewallRules.Everything(Bridge, pool.Gateway, pool.Subnet, ports.All), ct);
             Volatile.Write(ref ready, true);
         }
         finally

@@ -24,6 +24,10 @@ internal sealed class PlacementPortsTests
         Case("Two that swap their ports stay", "one: a; two: a", "one 80 1 90@a", "two 90 1 80@a"),
         Case("Two placed on one port from before: the older one stays", "one: a; two: b", "one 80 1 80@a", "two 80 1 80@a"),
         Case("A port that an edit gave up is free at once", "edited: a; new: a,b,c", "edited 90 1 80@a", "new 80 *"),
+        Case("On different addresses it is different ports", "one: a,b,c; two: a,b,c", "one 127.0.0.1:80 *", "two 10.0.0.1:80 *"),
+        Case("On every address it is none that is left", "all: a; one: b,c", "all 80 1 80@a", "one 127.0.0.1:80 *"),
+        Case("On one address it is not on every", "all: b,c; one: a", "one 127.0.0.1:80 1 127.0.0.1:80@a", "all 80 *"),
+        Case("Who has one address gets another beside it", "both: a,b,c; new: ", "both 127.0.0.1:80+10.0.0.1:80 * 127.0.0.1:80@a,b,c", "new 10.0.0.1:80 *"),
         Case("One replica fewer frees its port at once", "fewer: a; new: b,c", "fewer 80 1 80@a,b,c", "new 80 *"),
     ];
 
@@ -76,6 +80,11 @@ internal sealed class PlacementPortsTests
             HostPort.Of(pod with { HostNetwork = true }), Is.EquivalentTo(new[] { new HostPort(80, PortProtocol.TCP), new HostPort(53, PortProtocol.UDP) }));
     }
 
+    [TestCase("80/TCP")]
+    [TestCase("53/UDP")]
+    [TestCase("127.0.0.1:80/TCP")]
+    public void Ports_are_read_as_they_are_written(string text) => Assert.That(HostPort.Parse(text).ToString(), Is.EqualTo(text));
+
     private static TestCaseData Case(string name, string expected, params string[] workloads) =>
         new TestCaseData(workloads, expected).SetArgDisplayNames(name);
 
@@ -124,7 +133,8 @@ internal sealed class PlacementPortsTests
                     .. ports.Split('+').Select(port => new ContainerPort
                     {
                         Port = 8080,
-                        HostPort = int.Parse(port.TrimEnd('u'), CultureInfo.InvariantCulture),
+                        HostPort = int.Parse(port.TrimEnd('u').Split(':')[^1], CultureInfo.InvariantCulture),
+                        HostIP = port.Contains(':', StringComparison.Ordinal) ? port.Split(':')[0] : null,
                         Protocol = port.EndsWith('u') ? PortProtocol.UDP : PortProtocol.TCP,
                     }),
                 ],

@@ -32,6 +32,9 @@ internal sealed class AgentUnderTest : IAsyncDisposable
 
     public WorkloadReconciler Reconciler { get; }
 
+    /// <summary>Gives it more time from now on.</summary>
+    public void Allow(TimeSpan time) => patience.CancelAfter(time);
+
     public async Task DesireAsync(ulong revision, NodeDocument document)
     {
         await Store.AcceptDesiredAsync(revision, document.ToBytes(), patience.Token);

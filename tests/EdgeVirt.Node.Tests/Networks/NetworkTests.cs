@@ -42,6 +42,21 @@ internal sealed class NetworkTests
     }
 
     [Test]
+    public void A_port_on_every_address_excludes_the_same_on_one()
+    {
+        using var network = new NodeNetwork(new NodeOptions());
+        Forward every = new("tcp", 80, "10.88.0.2", 80), loopback = every with { HostAddress = "127.0.0.1" }, lan = every with { HostAddress = "10.0.0.1" };
+        Assert.That(network.Reserve("a", [loopback]), Is.Null);
+        Assert.That(network.Reserve("b", [lan]), Is.Null);
+        Assert.That(network.Reserve("c", [every]), Is.EqualTo((every, "a")));
+        Assert.That(network.Reserve("c", [loopback]), Is.EqualTo((loopback, "a")));
+        network.Release("a");
+        network.Release("b");
+        Assert.That(network.Reserve("c", [every]), Is.Null);
+        Assert.That(network.Reserve("d", [lan]), Is.EqualTo((lan, "c")));
+    }
+
+    [Test]
     public void Links_of_workloads_have_names_the_kernel_takes()
     {
         var name = NodeNetwork.LinkOf(new string('x', 200));
@@ -59,8 +74,18 @@ internal sealed class NetworkTests
     [Test]
     public void The_rules_replace_everything_in_one_transaction()
     {
-        var rules = FirewallRules.Everything("evbr0", "10.88.0.0/16", [new Forward("tcp", 8080, "10.88.0.2", 80)]);
+        var rules = FirewallRules.Everything("evbr0", "10.88.0.1", "10.88.0.0/16", [new Forward("tcp", 8080, "10.88.0.2", 80)]);
         Assert.That(rules, Does.Contain("delete table ip edgevirt"));
         Assert.That(rules, Does.EndWith("add element ip edgevirt tcp_ports { 8080 : 10.88.0.2 . 80 }\n"));
     }
+
+    [Test]
+    public void Ports_on_one_address_have_a_map_of_their_own() => Assert.That(
+        FirewallRules.Replace([new Forward("udp", 53, "10.88.0.2", 5353)], [new Forward("udp", 53, "10.88.0.3", 53, "127.0.0.1")]),
+        Is.EqualTo("""
+            add element ip edgevirt udp_ports { 53 : 10.88.0.2 . 5353 }
+            delete element ip edgevirt udp_ports { 53 }
+            add element ip edgevirt udp_address_ports { 127.0.0.1 . 53 : 10.88.0.3 . 53 }
+
+            """));
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Networks;
+using EdgeVirt.Node.Networks.Names;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.Containers.Oci;
@@ -66,7 +67,7 @@ internal sealed partial class OciRuntime(
             if (network.Reserve(sandbox.Id, ForwardsOf(allocated)) is var (taken, by))
             {
                 network.Free(allocated.Address!);
-                throw new StartFailedException($"node port {taken.HostPort}/{taken.Protocol} is published by {by} already; choose another hostPort");
+                throw new StartFailedException(Taken(taken, by));
             }
 
             return allocated;
@@ -82,7 +83,7 @@ internal sealed partial class OciRuntime(
         try
         {
             Directory.CreateDirectory(directories.SecretVolumes(sandbox.Id), OwnerOnly);
-            SandboxFiles.Write(sandbox, target, directories);
+            SandboxFiles.Write(sandbox, target, directories, NameServer.IsInstalled ? network.Gateway : null);
             if (AttachmentOf(sandbox) is { } attachment)
             {
                 await network.OpenAsync(attachment, ct);
@@ -97,6 +98,26 @@ internal sealed partial class OciRuntime(
             usable[sandbox.Id] = true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartFailedException(e.Message, e);
+        }
+    }
+
+    public async Task MovePortsAsync(SandboxRecord from, SandboxRecord to, CancellationToken ct)
+    {
+        if (AttachmentOf(from) is not { } before || AttachmentOf(to) is not { } after)
+        {
+            return;
+        }
+
+        try
+        {
+            if (await network.MoveAsync(before, after, ct) is var (taken, by))
+            {
+                throw new StartFailedException(Taken(taken, by));
+            }
+        }
+        catch (IOException e)
         {
             throw new StartFailedException(e.Message, e);
         }
@@ -349,6 +370,8 @@ internal sealed partial class OciRuntime(
         }
     }
 
+    private static string Taken(Forward taken, string by) => $"node port {taken} is published by {by} already; choose another hostPort";
+
     private string[] Below(string id, params string[] names) => [.. names.Select(name => Path.Combine(directories.Container(id), name))];
 
     private static void DeleteTree(string path)
@@ -360,7 +383,7 @@ internal sealed partial class OciRuntime(
     }
 
     private static IReadOnlyList<Forward> ForwardsOf(SandboxRecord sandbox) =>
-        [.. sandbox.Ports.Select(port => new Forward(port.Protocol == PortProtocol.UDP ? "udp" : "tcp", port.HostPort, sandbox.Address!, port.Port))];
+        [.. sandbox.Ports.Select(port => new Forward(port.Protocol == PortProtocol.UDP ? "udp" : "tcp", port.HostPort, sandbox.Address!, port.Port, port.HostAddress))];
 
     private Attachment? AttachmentOf(SandboxRecord sandbox) => sandbox.Address is { } address
         ? new Attachment(sandbox.Id, directories.NetworkNamespace(sandbox.Id), address, ForwardsOf(sandbox))

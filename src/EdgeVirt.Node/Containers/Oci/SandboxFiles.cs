@@ -1,4 +1,5 @@
 using System.Text;
+using EdgeVirt.Node.Networks.Names;
 
 namespace EdgeVirt.Node.Containers.Oci;
 
@@ -13,13 +14,20 @@ internal static class SandboxFiles
     public static IReadOnlyList<string> Names { get; } = ["resolv.conf", "hosts", "hostname"];
 
     /// <summary>Writes them anew. Volumes of Secrets and Configs lie on the private tmpfs.</summary>
+    /// <param name="sandbox">Whose they are.</param>
+    /// <param name="target">What it is to be.</param>
+    /// <param name="directories">Where they go.</param>
+    /// <param name="nameServer">The node's, on the bridge; null: it has none.</param>
     /// <exception cref="StartFailedException">A Secret or Config is missing.</exception>
-    public static void Write(SandboxRecord sandbox, WorkloadTarget target, NodeDirectories directories)
+    public static void Write(SandboxRecord sandbox, WorkloadTarget target, NodeDirectories directories, string? nameServer)
     {
         var directory = directories.Sandbox(sandbox.Id);
         Directory.CreateDirectory(directory);
         var name = target.Workload.Name;
-        File.WriteAllText(Path.Combine(directory, "resolv.conf"), ResolvConf(File.Exists("/etc/resolv.conf") ? File.ReadAllText("/etc/resolv.conf") : "", sandbox.HostNetwork));
+        var resolvers = File.Exists("/etc/resolv.conf") ? File.ReadAllText("/etc/resolv.conf") : "";
+        File.WriteAllText(
+            Path.Combine(directory, "resolv.conf"),
+            nameServer is null || sandbox.HostNetwork ? ResolvConf(resolvers, sandbox.HostNetwork) : NameZone.ResolvConf(resolvers, nameServer));
         File.WriteAllText(Path.Combine(directory, "hosts"), $"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n{sandbox.Address ?? "127.0.1.1"}\t{name}\n");
         File.WriteAllText(Path.Combine(directory, "hostname"), name + "\n");
         foreach (var file in Names)

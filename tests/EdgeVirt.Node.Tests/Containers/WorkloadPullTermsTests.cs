@@ -68,7 +68,7 @@ internal sealed class WorkloadPullTermsTests
     [Test]
     public async Task A_required_delta_that_cannot_be_is_a_reason_of_its_own()
     {
-        var failed = await Assert.ThrowsAsync<PreparationFailedException>(() => WorkloadPreparation.RunAsync(Target(), new Unavailable(), CancellationToken.None));
+        var failed = await Assert.ThrowsAsync<PreparationFailedException>(() => WorkloadPreparation.RunAsync(Target(), new Unavailable(), null, CancellationToken.None));
         Assert.That(failed!.Problem.Reason, Is.EqualTo(ReadyReasons.DeltaUnavailable));
         Assert.That(failed.Problem.Message, Does.Contain("because it is not compressed"));
         Assert.That(failed.IsFinal, Is.False);

@@ -33,9 +33,8 @@ internal sealed class PullBudget(long? maxBytes)
     {
         if (maxBytes is { } most && missingBytes > 0 && SpentBytes + missingBytes > most)
         {
-            throw Exceeded(SpentBytes == 0
-                ? $"{Text(missingBytes)} of layers are not on this node, imagePull.maxBytes allows {Text(most)}"
-                : $"{Text(missingBytes)} of layers are not on this node and earlier attempts cost {Text(SpentBytes)}, imagePull.maxBytes allows {Text(most)}");
+            var spent = SpentBytes == 0 ? "" : Interlocked.Read(ref _before) > 0 ? $" and earlier attempts cost {Text(SpentBytes)}" : $" and {Text(SpentBytes)} came already";
+            throw Exceeded($"{Text(missingBytes)} of layers are not on this node{spent}, imagePull.maxBytes allows {Text(most)}");
         }
     }
 

@@ -113,6 +113,27 @@ internal sealed class DeltaPullTests
         Assert.That((await _fixture.PullAsync(_fixture.Registry.Port, "2", maxBytes: layer / 20)).LayerDirectories, Has.Count.EqualTo(1));
     }
 
+    [Test]
+    public async Task Garbage_collection_leaves_the_layers_that_a_pull_takes_from()
+    {
+        await PushAsync("1", new ChunkedLayerWriter { WithTarSplit = true }, DeltaFixture.Tar(Files, FileBytes));
+        await PushAsync("2", new ChunkedLayerWriter { WithTarSplit = true }, DeltaFixture.Tar(Files, FileBytes, changed: 100));
+        var options = _fixture.Store.Options with { Garbage = new ImageGarbagePolicy { MinAge = TimeSpan.Zero, MaxUnusedAge = TimeSpan.Zero } };
+        await _fixture.PullAsync(_fixture.Registry.Port, "1");
+        ImageStore? store = null;
+        await using var link = new CuttingProxy(_fixture.Registry.Port, 26_000)
+        {
+            OnCut = _ => store!.CollectGarbageAsync(new HashSet<string>(), CancellationToken.None).GetAwaiter().GetResult(),
+        };
+        _fixture.Store.Options = options with { Registries = new Dictionary<string, RegistryAccess> { ["registry.test"] = new() { Url = new Uri($"http://127.0.0.1:{link.Port}") } } };
+        store = _fixture.Store.Open(log: _fixture.Log);
+        var stored = await store.EnsureAsync(
+            StoreFixture.Reference("registry.test/delta:2"), ImagePullPolicy.IfNotPresent, new PullTerms { Delta = ImageDeltaPolicy.Required }, CancellationToken.None);
+        Assert.That(link.Cuts, Is.GreaterThan(0), "or nothing was collected meanwhile");
+        await store.CollectGarbageAsync(new HashSet<string> { stored.ManifestDigest }, CancellationToken.None);
+        Assert.That(Directory.GetDirectories(_fixture.Store.Layers), Is.EqualTo(stored.LayerDirectories), "the first one's layer went afterwards");
+    }
+
     private async Task<long> PushAsync(string tag, ChunkedLayerWriter writer, byte[] tar)
     {
         var image = writer.Image(tar);

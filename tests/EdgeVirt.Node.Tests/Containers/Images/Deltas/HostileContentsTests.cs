@@ -109,6 +109,27 @@ internal sealed class HostileContentsTests
         Assert.That(_log.Lines, Has.Some.Contains("gives no parts of layers (it answered 200 to a Range request)"));
     }
 
+    [Test]
+    public async Task A_mirror_without_ranges_is_passed_by_for_them_alone()
+    {
+        await using var registry = await WithFirstVersionAsync(hasRanges: true);
+        await using var mirror = new FakeRegistry();
+        var image = new ChunkedLayerWriter().Image(DeltaFixture.Tar(Files, FileBytes, changed: 3));
+        registry.Serve(image, "delta", "2");
+        mirror.Serve(image, "delta", "2");
+        _store.Options = _store.Options with
+        {
+            Registries = new Dictionary<string, RegistryAccess>
+            {
+                ["registry.test"] = new() { Url = new Uri($"http://127.0.0.1:{registry.Port}"), Mirrors = [new Uri($"http://127.0.0.1:{mirror.Port}")] },
+            },
+        };
+        using var store = _store.Open(log: _log);
+        AssertFiles(await store.EnsureAsync(
+            StoreFixture.Reference("registry.test/delta:2"), ImagePullPolicy.IfNotPresent, new PullTerms { Delta = ImageDeltaPolicy.Required }, CancellationToken.None));
+        Assert.That(_log.Lines, Has.None.Contains("passed over"));
+    }
+
     [TestCase(false, true, "its registry gives no parts")]
     [TestCase(true, false, "not compressed as zstd:chunked")]
     public async Task Where_a_delta_is_required_nothing_is_fetched_whole(bool hasRanges, bool isChunked, string reason)

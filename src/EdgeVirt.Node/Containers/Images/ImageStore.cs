@@ -145,9 +145,13 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
                 image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");
                 var took = _time.GetElapsedTime(started);
                 LogPulled(_logger, reference, digest, took, budget.FetchedBytes, image.LayerBytes);
+                Use(reference, digest, new PullCost(budget.FetchedBytes, image.LayerBytes));
+            }
+            else
+            {
+                Use(reference, digest);
             }
 
-            Use(reference, digest);
             return image;
         }
         finally
@@ -178,17 +182,17 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         }
     }
 
-    private void Use(ImageReference reference, string manifestDigest)
+    private void Use(ImageReference reference, string manifestDigest, PullCost? cost = null)
     {
         lock (_files)
         {
-            if (_references.Find(reference) == manifestDigest)
+            if (cost is null && _references.Find(reference) == manifestDigest)
             {
                 _references.Touch(reference);
             }
             else
             {
-                _references.Write(reference, manifestDigest);
+                _references.Write(reference, manifestDigest, cost);
             }
         }
     }

@@ -114,6 +114,20 @@ internal sealed class DeltaPullTests
     }
 
     [Test]
+    public async Task The_list_of_images_says_what_each_pull_fetched_of_how_much()
+    {
+        var first = await PushAsync("1", new ChunkedLayerWriter { WithTarSplit = true }, DeltaFixture.Tar(Files, FileBytes));
+        var second = await PushAsync("2", new ChunkedLayerWriter { WithTarSplit = true }, DeltaFixture.Tar(Files, FileBytes, changed: 100));
+        await _fixture.PullAsync(_fixture.Registry.Port, "1");
+        await _fixture.PullAsync(_fixture.Registry.Port, "2");
+        using var again = _fixture.Store.Open();
+        var images = again.List(Enumerable.Empty<string>().ToLookup(_ => "")).Items;
+        Assert.That(images.Select(image => image.LayerBytes), Is.EqualTo(new[] { first, second }));
+        Assert.That(images[0].FetchedBytes, Is.EqualTo(first));
+        Assert.That(images[1].FetchedBytes, Is.InRange(FileBytes, second / 20));
+    }
+
+    [Test]
     public async Task Garbage_collection_leaves_the_layers_that_a_pull_takes_from()
     {
         await PushAsync("1", new ChunkedLayerWriter { WithTarSplit = true }, DeltaFixture.Tar(Files, FileBytes));

@@ -47,7 +47,7 @@ public sealed class ReadOnlyTree : IDisposable
         return null;
     }
 
-    /// <summary>Every regular file with its size, bytes; of a name that was removed meanwhile nothing is told.</summary>
+    /// <summary>Every regular file with its size, bytes; of what was removed meanwhile or cannot be read nothing is told.</summary>
     public IEnumerable<(byte[] Path, long Size)> Files() => FilesIn(_root, [], 0);
 
     /// <inheritdoc/>
@@ -55,7 +55,7 @@ public sealed class ReadOnlyTree : IDisposable
 
     private static IEnumerable<(byte[] Path, long Size)> FilesIn(SafeFileHandle directory, byte[] prefix, int depth)
     {
-        foreach (var name in FileTree.Names(directory))
+        foreach (var name in NamesOrNone(directory))
         {
             if (Status(directory, name, out var stat) != 0)
             {
@@ -77,6 +77,19 @@ public sealed class ReadOnlyTree : IDisposable
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>Nothing, where a directory cannot be read any more, as on flash that dies.</summary>
+    private static List<byte[]> NamesOrNone(SafeFileHandle directory)
+    {
+        try
+        {
+            return FileTree.Names(directory);
+        }
+        catch (LinuxException)
+        {
+            return [];
         }
     }
 

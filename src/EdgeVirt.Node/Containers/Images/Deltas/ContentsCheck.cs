@@ -3,7 +3,7 @@ namespace EdgeVirt.Node.Containers.Images.Deltas;
 /// <summary>Makes a table of contents of its entries and refuses what cannot be: the table comes from whoever made the image.</summary>
 internal sealed class ContentsCheck(long tarEnd, long maxUnpackedBytes, int maxPieces)
 {
-    /// <summary>Most pieces of all layers of one pull; each takes some 150 bytes of memory while the pull lasts.</summary>
+    /// <summary>Most pieces of all layers of one pull; each takes some 300 bytes of memory while the pull lasts.</summary>
     public const int MaxPieces = 100_000;
 
     private const int MaxOwners = 1000;

@@ -27,8 +27,9 @@ internal sealed class ContentsReader(Stream json)
             {
                 consumed = ReadBuffer(entries);
             }
-            catch (JsonException broken)
+            catch (Exception broken) when (broken is JsonException or InvalidOperationException)
             {
+                // The second: a name that is no UTF-8.
                 throw new NoDeltaException($"its table of contents is damaged ({broken.Message})");
             }
 

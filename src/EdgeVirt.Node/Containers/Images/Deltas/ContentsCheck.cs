@@ -1,10 +1,12 @@
 namespace EdgeVirt.Node.Containers.Images.Deltas;
 
 /// <summary>Makes a table of contents of its entries and refuses what cannot be: the table comes from whoever made the image.</summary>
-internal sealed class ContentsCheck(long tarEnd, long maxUnpackedBytes, int maxPieces)
+internal sealed class ContentsCheck(long tarEnd, long maxUnpackedBytes, int maxWeight)
 {
-    /// <summary>Most pieces of all layers of one pull; each takes some 300 bytes of memory while the pull lasts.</summary>
-    public const int MaxPieces = 100_000;
+    /// <summary>Most that the tables of all layers of one pull may weigh.</summary>
+    public const int MaxWeight = 100_000;
+
+    private const int NameWeight = 100;
 
     private const int MaxOwners = 1000;
 
@@ -18,6 +20,9 @@ internal sealed class ContentsCheck(long tarEnd, long maxUnpackedBytes, int maxP
     private long _end;
     private long _unpacked;
 
+    /// <summary>What the table takes of memory while the pull lasts, each some 300 bytes: its pieces, and every hundred letters of its files' names.</summary>
+    public int Weight { get; private set; }
+
     /// <exception cref="NoDeltaException">It cannot be the table of this layer.</exception>
     public TableOfContents Run(ContentsReader reader)
     {
@@ -26,7 +31,7 @@ internal sealed class ContentsCheck(long tarEnd, long maxUnpackedBytes, int maxP
             if (entry.Type == "chunk")
             {
                 Require(_file is not null && entry.Name == _file.Name, "a part belongs to no file");
-                Require(_pieces.Count + _chunks.Count < maxPieces, $"it has more than {maxPieces} parts");
+                Weigh(1);
                 _chunks.Add(entry);
                 continue;
             }
@@ -36,7 +41,7 @@ internal sealed class ContentsCheck(long tarEnd, long maxUnpackedBytes, int maxP
             if (entry.Type == "reg" && entry.Size != 0)
             {
                 Require(entry is { Size: > 0, Name.Length: > 0 }, "a file has no name or no size");
-                Require(_pieces.Count < maxPieces, $"it has more than {maxPieces} files");
+                Weigh(1 + (entry.Name!.Length / NameWeight));
                 _file = entry;
                 _chunks.Add(entry);
             }
@@ -44,6 +49,12 @@ internal sealed class ContentsCheck(long tarEnd, long maxUnpackedBytes, int maxP
 
         Close();
         return new TableOfContents { Files = _files, Pieces = _pieces, IsForeseen = _foreseen };
+    }
+
+    private void Weigh(int weight)
+    {
+        Weight += weight;
+        Require(Weight <= maxWeight, $"it has more files than {maxWeight}, or very long names");
     }
 
     /// <summary>All of a file is known now.</summary>

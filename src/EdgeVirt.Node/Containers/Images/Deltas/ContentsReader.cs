@@ -8,6 +8,9 @@ internal sealed class ContentsReader(Stream json)
     /// <summary>Of one entry; its name and attributes cannot be larger on any file system.</summary>
     private const int MaxEntryBytes = 1 << 20;
 
+    /// <summary>Entries in memory at a time: the smallest are three bytes of JSON.</summary>
+    private const int MaxBatch = 1000;
+
     private byte[] _buffer = new byte[64 << 10];
     private int _filled;
     private bool _atEnd;
@@ -64,11 +67,11 @@ internal sealed class ContentsReader(Stream json)
         _filled += read;
     }
 
-    /// <summary>All that is whole in the buffer; how many bytes that was.</summary>
+    /// <summary>What is whole in the buffer, up to a batch; how many bytes that was.</summary>
     private int ReadBuffer(List<ContentsEntry> entries)
     {
         var reader = new Utf8JsonReader(_buffer.AsSpan(0, _filled), _atEnd, _state);
-        while (_inEntries ? ReadEntry(ref reader, entries) : ReadProperty(ref reader))
+        while (entries.Count < MaxBatch && (_inEntries ? ReadEntry(ref reader, entries) : ReadProperty(ref reader)))
         {
         }
 

@@ -7,7 +7,7 @@ namespace EdgeVirt.Node.Containers.Images.Deltas;
 /// <summary>Finds out what of a layer is on this node.</summary>
 internal sealed class DeltaPlanner(BlobStore blobs, LayerStore layers, UnpackLimits limits)
 {
-    private int _piecesLeft = ContentsCheck.MaxPieces;
+    private int _weightLeft = ContentsCheck.MaxWeight;
 
     /// <summary>What of a whole layer is not here, bytes.</summary>
     public long RestOf(Descriptor layer) => Math.Max(0, layer.Size - blobs.BytesOf(layer.Digest!));
@@ -30,7 +30,6 @@ internal sealed class DeltaPlanner(BlobStore blobs, LayerStore layers, UnpackLim
         {
             await source.FetchRangesAsync(layer, [chunked.Contents], spool, _ => { }, ct);
             var contents = ReadContents(chunked, spool);
-            _piecesLeft -= contents.Pieces.Count;
             await Task.Run(() => new LocalContent(layers).Find(contents, ct), ct);
             var delta = new DeltaLayer(layer, chunked, contents, spool, layers);
             return !delta.HasLocal ? throw new NoDeltaException("nothing of it is on this node")
@@ -67,7 +66,10 @@ internal sealed class DeltaPlanner(BlobStore blobs, LayerStore layers, UnpackLim
                     throw new NoDeltaException("its table of contents is larger than the annotation says");
                 }
             }, isHashing: false);
-            return new ContentsCheck(chunked.TarEnd, limits.MaxUnpackedBytes, _piecesLeft).Run(new ContentsReader(counted));
+            var check = new ContentsCheck(chunked.TarEnd, limits.MaxUnpackedBytes, _weightLeft);
+            var contents = check.Run(new ContentsReader(counted));
+            _weightLeft -= check.Weight;
+            return contents;
         }
         catch (Exception damaged) when (damaged is ZstdException or InvalidDataException or EndOfStreamException)
         {

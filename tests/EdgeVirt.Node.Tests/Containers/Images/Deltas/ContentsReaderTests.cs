@@ -29,8 +29,22 @@ internal sealed class ContentsReaderTests
     }
 
     [Test]
+    public void More_entries_than_are_kept_in_memory_at_a_time_are_read_all()
+    {
+        var many = Encoding.UTF8.GetBytes("{\"version\":1,\"entries\":[" + string.Concat(Enumerable.Repeat("{},", 50_000)) + "{\"type\":\"dir\"}]}");
+        Assert.That(new ContentsReader(new MemoryStream(many)).Entries().Count(), Is.EqualTo(50_001));
+    }
+
+    [Test]
+    public void Long_names_weigh_as_much_as_many_files()
+    {
+        var names = Encoding.UTF8.GetString(s_contents).Replace("file-", new string('n', 1000), StringComparison.Ordinal);
+        Assert.That(() => new ContentsCheck(10_000, 1 << 30, maxWeight: 100).Run(new ContentsReader(new MemoryStream(Encoding.UTF8.GetBytes(names)))), Throws.TypeOf<NoDeltaException>().With.Message.Contains("long names"));
+    }
+
+    [Test]
     public void More_files_than_allowed_are_refused() =>
-        Assert.That(() => new ContentsCheck(10_000, 1 << 30, maxPieces: 10).Run(new ContentsReader(new MemoryStream(s_contents))), Throws.TypeOf<NoDeltaException>().With.Message.Contains("more than 10"));
+        Assert.That(() => new ContentsCheck(10_000, 1 << 30, maxWeight: 10).Run(new ContentsReader(new MemoryStream(s_contents))), Throws.TypeOf<NoDeltaException>().With.Message.Contains("more files than 10"));
 
     [Test]
     public void A_damaged_table_is_read_or_refused_and_nothing_else_happens() =>
@@ -49,7 +63,7 @@ internal sealed class ContentsReaderTests
             }
         }, iter: 20_000);
 
-    private static TableOfContents Check(Stream json) => new ContentsCheck(10_000, 1 << 30, ContentsCheck.MaxPieces).Run(new ContentsReader(json));
+    private static TableOfContents Check(Stream json) => new ContentsCheck(10_000, 1 << 30, ContentsCheck.MaxWeight).Run(new ContentsReader(json));
 
     private sealed class Trickle(byte[] content, int piece) : ReadOnlyStream
     {

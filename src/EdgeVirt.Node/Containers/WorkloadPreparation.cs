@@ -108,6 +108,10 @@ internal static class WorkloadPreparation
         {
             throw new PreparationFailedException(new(ReadyReasons.PullBudgetExceeded, $"{container.Image}: {e.Message}"), isFinal: false);
         }
+        catch (ImagePullException e) when (e.IsDeltaUnavailable)
+        {
+            throw new PreparationFailedException(new(ReadyReasons.DeltaUnavailable, $"{container.Image}: {e.Message}"), isFinal: false);
+        }
         catch (ImagePullException e)
         {
             throw new PreparationFailedException(new(ReadyReasons.ImagePullFailed, $"{container.Image}: {e.Message}{(terms.Problem is { } problem ? $" ({problem})" : "")}"), isFinal: false);

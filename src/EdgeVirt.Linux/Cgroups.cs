@@ -42,6 +42,37 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
         return File.Exists(Path.Combine(root, controller, probe));
     }
 
+    /// <summary>
+    /// Whether groups have a file, e.g. <c>io.weight</c>: kernels are built without parts of a controller. Version 2: the
+    /// controller is turned on for the groups at the root, as the container runtime does it.
+    /// </summary>
+    /// <param name="controller">To which it belongs; in version 1 the hierarchy's name.</param>
+    /// <param name="file">The file.</param>
+    public bool HasFile(string controller, string file)
+    {
+        if (Layout != CgroupLayout.Unified)
+        {
+            return File.Exists(Path.Combine(root, controller, file));
+        }
+
+        if (!HasController(controller))
+        {
+            return false;
+        }
+
+        try
+        {
+            // The root itself has no such files.
+            File.WriteAllText(Path.Combine(root, "cgroup.subtree_control"), "+" + controller);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It may be on already.
+        }
+
+        return Directory.EnumerateDirectories(root).Any(group => File.Exists(Path.Combine(group, file)));
+    }
+
     /// <summary>What a group uses; null: there is no such group.</summary>
     /// <param name="path">Below the root, e.g. <c>/edgevirt/web-1</c>.</param>
     public CgroupUsage? Usage(string path)

@@ -100,6 +100,7 @@ public static class LimitsEnforcedReasons
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
     public const string CapabilityMissing = "CapabilityMissing";
+    public const string NotAllowed = "NotAllowed";
 #pragma warning restore CS1591
 }
 

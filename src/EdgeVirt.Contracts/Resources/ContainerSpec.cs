@@ -95,6 +95,9 @@ public sealed record KeyRef
 
     /// <summary>The key in its data.</summary>
     public required string Key { get; init; }
+
+    /// <summary>Whether the variable is simply left out where there is no such key.</summary>
+    public bool Optional { get; init; }
 }
 
 /// <summary>Transport protocols that can be published.</summary>

@@ -43,6 +43,12 @@ public sealed record PodSecurityContext
     /// <summary>Groups besides those that the image gives the user.</summary>
     public IReadOnlyList<int>? SupplementalGroups { get; init; }
 
+    /// <summary>
+    /// A group that every process has in addition, and to whom the volumes belong: emptyDirs and persistent volumes can be written
+    /// by it, files of Secrets and Configs be read.
+    /// </summary>
+    public int? FsGroup { get; init; }
+
     /// <summary>Which system calls are allowed; absent: RuntimeDefault.</summary>
     public SeccompProfile? SeccompProfile { get; init; }
 }

@@ -8,6 +8,7 @@ internal static partial class WorkloadValidation
     {
         UserOrGroup(security?.RunAsUser, $"{path}.runAsUser", v);
         UserOrGroup(security?.RunAsGroup, $"{path}.runAsGroup", v);
+        UserOrGroup(security?.FsGroup, $"{path}.fsGroup", v);
         var groups = security?.SupplementalGroups ?? [];
         for (var i = 0; i < groups.Count; i++)
         {

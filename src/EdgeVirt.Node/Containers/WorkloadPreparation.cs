@@ -1,5 +1,6 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Volumes;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -54,17 +55,20 @@ internal static class WorkloadPreparation
         var values = new List<KeyValuePair<string, string>>();
         foreach (var variable in container.Env ?? [])
         {
-            var value = variable.ValueFrom switch
+            string? value = variable.ValueFrom switch
             {
                 { SecretKeyRef: { } key } => references.Secret(key.Name) is { } secret && secret.TryGetValue(key.Key, out var bytes)
                     ? System.Text.Encoding.UTF8.GetString(bytes)
-                    : throw Missing("Secret", key),
+                    : key.Optional ? null : throw Missing("Secret", key),
                 { ConfigKeyRef: { } key } => references.Config(key.Name) is { } config && config.TryGetValue(key.Key, out var text)
                     ? text
-                    : throw Missing("Config", key),
+                    : key.Optional ? null : throw Missing("Config", key),
                 _ => variable.Value ?? "",
             };
-            values.Add(new(variable.Name, value));
+            if (value is not null)
+            {
+                values.Add(new(variable.Name, value));
+            }
         }
 
         return values;
@@ -77,14 +81,9 @@ internal static class WorkloadPreparation
     {
         foreach (var volume in target.Template.Volumes ?? [])
         {
-            if (volume.Secret is { } secret && target.References.Secret(secret.SecretName) is null)
+            if (Projection.ProblemOf(volume, target.References) is { } problem)
             {
-                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Secret '{secret.SecretName}', which does not exist; apply it");
-            }
-
-            if (volume.Config is { } config && target.References.Config(config.Name) is null)
-            {
-                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Config '{config.Name}', which does not exist; apply it");
+                throw Final(ReadyReasons.ReferenceMissing, problem);
             }
         }
     }

@@ -145,6 +145,6 @@ internal sealed class ContainerConfigTests
         var start = new ContainerStart(
             record, Task.CompletedTask, spec, target, new SandboxRecord { Id = "web-uid", Workload = "web", Uid = "uid", Hash = "h", Address = "10.88.0.2" },
             new StoredImage("sha256:0", config, ["/"]), [KeyValuePair.Create("TOKEN", "geheim")]);
-        return ContainerConfig.Make(start, new NodeDirectories(new NodeOptions()), directory.Path, new RuntimeFeatures(missing, HasSeccomp: true, Capability.Names.ToHashSet(), "amd64"));
+        return ContainerConfig.Make(start, new NodeDirectories(new NodeOptions()), directory.Path, new RuntimeFeatures(missing, HasSeccomp: true, Capability.Names.ToHashSet(), "amd64"), (volume, _) => $"/run/edgevirt/private/{volume.Name}");
     }
 }

@@ -36,7 +36,11 @@ internal sealed record SpecProcess
     public required SpecCapabilities Capabilities { get; init; }
 
     public bool NoNewPrivileges { get; init; }
+
+    public IReadOnlyList<SpecRlimit>? Rlimits { get; init; }
 }
+
+internal sealed record SpecRlimit(string Type, ulong Soft, ulong Hard);
 
 internal sealed record SpecUser(uint Uid, uint Gid, IReadOnlyList<uint> AdditionalGids);
 
@@ -87,11 +91,41 @@ internal sealed record SpecResources
     public SpecMemory? Memory { get; init; }
 
     public SpecPids? Pids { get; init; }
+
+    public IReadOnlyList<SpecHugepageLimit>? HugepageLimits { get; init; }
+
+    /// <summary>Version 1 of control groups alone; in version 2 it is said in <see cref="Unified"/>.</summary>
+    public SpecBlockIO? BlockIO { get; init; }
+
+    /// <summary>Files of a control group of version 2 and what is written to them.</summary>
+    public IReadOnlyDictionary<string, string>? Unified { get; init; }
 }
 
 internal sealed record SpecDevice(bool Allow, string Access);
 
-internal sealed record SpecCpu(ulong Shares, long? Quota = null, ulong? Period = null);
+internal sealed record SpecCpu(ulong Shares, long? Quota = null, ulong? Period = null)
+{
+    public string? Cpus { get; init; }
+
+    public long? RealtimeRuntime { get; init; }
+
+    public ulong? RealtimePeriod { get; init; }
+}
+
+internal sealed record SpecHugepageLimit(string PageSize, ulong Limit);
+
+internal sealed record SpecBlockIO
+{
+    public IReadOnlyList<SpecThrottle>? ThrottleReadBpsDevice { get; init; }
+
+    public IReadOnlyList<SpecThrottle>? ThrottleWriteBpsDevice { get; init; }
+
+    public IReadOnlyList<SpecThrottle>? ThrottleReadIOPSDevice { get; init; }
+
+    public IReadOnlyList<SpecThrottle>? ThrottleWriteIOPSDevice { get; init; }
+}
+
+internal sealed record SpecThrottle(uint Major, uint Minor, ulong Rate);
 
 internal sealed record SpecMemory(long Limit);
 

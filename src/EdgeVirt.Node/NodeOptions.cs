@@ -33,6 +33,9 @@ internal sealed record NodeOptions
     /// <summary>What workloads may have of the node's own file system; nothing by default.</summary>
     public IReadOnlyList<AllowedHostPath> AllowedHostPaths { get; init; } = [];
 
+    /// <summary>Devices that this board calls by a name.</summary>
+    public IReadOnlyList<DeclaredDevice> Devices { get; init; } = [];
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -112,6 +115,7 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());
+        faults.AddRange(DeclaredDevice.Faults(options.Devices));
         faults.AddRange(AllowedHostPath.Faults(options.AllowedHostPaths));
         foreach (var (host, registry) in options.Registries)
         {

@@ -118,6 +118,8 @@ internal sealed record NodeOptionsFile
 
     public IReadOnlyList<AllowedHostPath>? AllowedHostPaths { get; init; }
 
+    public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -144,6 +146,7 @@ internal sealed record NodeOptionsFile
         Registries = Registries ?? options.Registries,
         Images = Images?.Over(options.Images) ?? options.Images,
         AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
+        Devices = Devices ?? options.Devices,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,

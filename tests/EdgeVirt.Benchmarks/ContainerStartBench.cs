@@ -4,6 +4,7 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Oci;
 using EdgeVirt.Node.Containers.Volumes;
@@ -162,7 +163,7 @@ internal static class ContainerStartBench
             var records = new RecordStore(directories, NullLogger<RecordStore>.Instance);
             var network = new NodeNetwork(options, hostNamespace);
             var volumes = new WorkloadVolumes(directories, new PersistentVolumes(directories, NullLogger<PersistentVolumes>.Instance));
-            var parts = new SandboxParts(network, volumes, new ContainerMounts(directories, volumes, new HostPaths([])));
+            var parts = new SandboxParts(network, volumes, new ContainerMounts(directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]));
             var runtime = new OciRuntime(directories, records, parts, new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance);
             records.Load();
             await runtime.RecoverAsync(CancellationToken.None);

@@ -73,6 +73,8 @@ public static class ReadyReasons
     public const string ImageRefused = "ImageRefused";
     public const string PullBudgetExceeded = "PullBudgetExceeded";
     public const string ReferenceMissing = "ReferenceMissing";
+    public const string DeviceMissing = "DeviceMissing";
+    public const string HostPathRefused = "HostPathRefused";
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";

@@ -35,6 +35,9 @@ public sealed record ContainerSpec
     /// <summary>Where the workload's volumes appear.</summary>
     public IReadOnlyList<VolumeMount>? VolumeMounts { get; init; }
 
+    /// <summary>Devices of the node that it gets; while one is missing, the workload waits.</summary>
+    public IReadOnlyList<DeviceSpec>? Devices { get; init; }
+
     /// <summary>Whether it has started; until it succeeds the other two wait, and once it fails the container is restarted.</summary>
     public Probe? StartupProbe { get; init; }
 

@@ -18,6 +18,7 @@ internal static partial class WorkloadValidation
 
         ValidateResources(container.Resources, $"{path}.resources", v);
         ValidateScheduling(container.Resources, $"{path}.resources", v);
+        ValidateDevices(container.Devices ?? [], $"{path}.devices", v);
         ValidateEnvironment(container.Env ?? [], $"{path}.env", v);
         var mounts = container.VolumeMounts ?? [];
         var paths = new HashSet<string>();

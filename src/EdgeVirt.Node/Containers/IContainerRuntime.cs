@@ -42,6 +42,9 @@ internal interface IContainerRuntime
     /// <summary>Whether the system calls of containers can be filtered here.</summary>
     bool HasSeccomp { get; }
 
+    /// <summary>What a workload wants of this node and cannot have now; null: nothing.</summary>
+    WorkloadProblem? ProblemOf(PodSpec template) => null;
+
     /// <summary>Raised with a container's id when it ended, on any thread.</summary>
     event Action<string>? Ended;
 

@@ -25,10 +25,26 @@ internal sealed class PreparationFailedException(WorkloadProblem problem, bool i
     public WorkloadProblem Problem { get; } = problem;
 
     public bool IsFinal { get; } = isFinal;
+
+    /// <summary>When it is worth a try again; null: later and later.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }
 
 internal static class WorkloadPreparation
 {
+    private static readonly TimeSpan DevicePeriod = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether the node has what a target wants of it. A device may be plugged in at any moment: it is looked for again soon.</summary>
+    /// <exception cref="PreparationFailedException">It does not.</exception>
+    public static void CheckNode(WorkloadTarget target, IContainerRuntime runtime)
+    {
+        if (runtime.ProblemOf(target.Template) is { } problem)
+        {
+            var mayCome = problem.Reason == ReadyReasons.DeviceMissing;
+            throw new PreparationFailedException(problem, isFinal: !mayCome) { RetryAfter = mayCome ? DevicePeriod : null };
+        }
+    }
+
     /// <param name="target">What is to be run.</param>
     /// <param name="images">Where images come from.</param>
     /// <param name="pins">Digests of images by container, where a tag must not be looked up anew; null: none.</param>

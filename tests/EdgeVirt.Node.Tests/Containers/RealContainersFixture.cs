@@ -4,6 +4,7 @@ using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Oci;
@@ -154,9 +155,10 @@ internal abstract class RealContainersFixture
     {
         persistent = new PersistentVolumes(directories, NullLogger<PersistentVolumes>.Instance);
         var volumes = new WorkloadVolumes(directories, persistent);
+        var hostPaths = new HostPaths(options.AllowedHostPaths);
         return new AgentUnderTest(
             options,
-            records => new OciRuntime(directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(directories, volumes, new HostPaths(options.AllowedHostPaths))), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            records => new OciRuntime(directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(directories, volumes, hostPaths), hostPaths, new DeviceFinder(options.Devices)), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
             image,
             TimeProvider.System);
     }

@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Devices;
 
 namespace EdgeVirt.Node.Containers.Oci;
 
@@ -14,8 +15,10 @@ internal static class ContainerConfig
     /// <param name="root">Its file system, mounted: users are looked up in it.</param>
     /// <param name="features">What cannot be enforced here is left out.</param>
     /// <param name="pathOf">Where on the node lies what a mount of a volume shows.</param>
+    /// <param name="devices">Devices of the node that it gets.</param>
     /// <exception cref="StartFailedException">There is nothing to run, or it may not run as it would.</exception>
-    public static RuntimeSpec Make(ContainerStart start, NodeDirectories directories, string root, RuntimeFeatures features, Func<VolumeSpec, VolumeMount, string> pathOf)
+    public static RuntimeSpec Make(ContainerStart start, NodeDirectories directories, string root, RuntimeFeatures features, Func<VolumeSpec, VolumeMount, string> pathOf,
+        IReadOnlyList<(FoundDevice Device, string Permissions)> devices)
     {
         var (spec, image) = (start.Spec, start.Image.Config);
         var security = ContainerSecurity.Of(spec.SecurityContext, start.Target.Template.SecurityContext, image.User, root, features);
@@ -46,10 +49,12 @@ internal static class ContainerConfig
             {
                 Namespaces = NamespacesOf(start.Sandbox, directories),
                 CgroupsPath = directories.Cgroup(start.Record.Id),
-                Resources = ResourceConfig.Make(spec.Resources, [new SpecDevice(security.Privileged, "rwm")], features),
+                Resources = ResourceConfig.Make(spec.Resources, [new SpecDevice(security.Privileged, "rwm"), .. RulesOf(devices)], features),
                 MaskedPaths = security.MaskedPaths,
                 ReadonlyPaths = security.ReadOnlyPaths,
                 Seccomp = security.Seccomp,
+                // A privileged container sees the node's own /dev: nothing is to be made in it.
+                Devices = devices.Count == 0 || security.Privileged ? null : [.. devices.Select(found => NodeOf(found.Device))],
             },
         };
     }
@@ -103,6 +108,14 @@ internal static class ContainerConfig
         SpecNamespace[] own = [new("pid"), new("ipc"), new("uts"), new("mount"), new("cgroup")];
         return sandbox.HostNetwork ? own : [.. own, new("network", directories.NetworkNamespace(sandbox.Id))];
     }
+
+    private static IEnumerable<SpecDevice> RulesOf(IReadOnlyList<(FoundDevice Device, string Permissions)> devices) =>
+        devices.Select(found => new SpecDevice(true, found.Permissions, TypeOf(found.Device), found.Device.Number.Major, found.Device.Number.Minor));
+
+    private static SpecDeviceNode NodeOf(FoundDevice device) =>
+        new(device.Path, TypeOf(device), device.Number.Major, device.Number.Minor, device.Mode, device.User, device.Group);
+
+    private static string TypeOf(FoundDevice device) => device.IsBlock ? "b" : "c";
 
     private static IEnumerable<SpecMount> FileMounts(string sandbox) =>
         SandboxFiles.Names.Select(name => new SpecMount($"/etc/{name}", "bind", Path.Combine(sandbox, name), ["rbind", "rprivate", "rw"]));

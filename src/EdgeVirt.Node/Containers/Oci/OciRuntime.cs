@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
 using Microsoft.Extensions.Logging;
@@ -10,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.Containers.Oci;
 
 /// <summary>What a sandbox is made of beside its files.</summary>
-internal sealed record SandboxParts(NodeNetwork Network, WorkloadVolumes Volumes, ContainerMounts Mounts);
+internal sealed record SandboxParts(NodeNetwork Network, WorkloadVolumes Volumes, ContainerMounts Mounts, HostPaths HostPaths, DeviceFinder Devices);
 
 /// <summary>
 /// Runs containers by an OCI runtime under conmon. All that it knows it can find again: by the records, the pid file and
@@ -199,7 +200,7 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount));
+        var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });

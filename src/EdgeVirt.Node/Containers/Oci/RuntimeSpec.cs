@@ -63,6 +63,8 @@ internal sealed record SpecLinux
     public required IReadOnlyList<string> ReadonlyPaths { get; init; }
 
     public SpecSeccomp? Seccomp { get; init; }
+
+    public IReadOnlyList<SpecDeviceNode>? Devices { get; init; }
 }
 
 internal sealed record SpecSeccomp
@@ -101,7 +103,11 @@ internal sealed record SpecResources
     public IReadOnlyDictionary<string, string>? Unified { get; init; }
 }
 
-internal sealed record SpecDevice(bool Allow, string Access);
+/// <summary>A rule; without a type it is for all devices.</summary>
+internal sealed record SpecDevice(bool Allow, string Access, string? Type = null, long? Major = null, long? Minor = null);
+
+/// <summary>A node that the runtime makes in the container's /dev.</summary>
+internal sealed record SpecDeviceNode(string Path, string Type, long Major, long Minor, uint FileMode, uint Uid, uint Gid);
 
 internal sealed record SpecCpu(ulong Shares, long? Quota = null, ulong? Period = null)
 {

@@ -1,3 +1,4 @@
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Control;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -8,7 +9,7 @@ internal static class VolumesServices
     /// <summary>Volumes of workloads, and what people do with them.</summary>
     public static IServiceCollection AddVolumes(this IServiceCollection services)
     {
-        services.AddSingleton<PersistentVolumes>().AddSingleton<WorkloadVolumes>().AddSingleton(provider => new HostPaths(provider.GetRequiredService<NodeOptions>().AllowedHostPaths)).AddSingleton<ContainerMounts>().AddSingleton<VolumeVerbs>();
+        services.AddSingleton<PersistentVolumes>().AddSingleton<WorkloadVolumes>().AddSingleton(provider => new HostPaths(provider.GetRequiredService<NodeOptions>().AllowedHostPaths)).AddSingleton<ContainerMounts>().AddSingleton(provider => new DeviceFinder(provider.GetRequiredService<NodeOptions>().Devices)).AddSingleton<VolumeVerbs>();
         // The table of verbs takes them one by one.
         for (var i = 0; i < 4; i++)
         {

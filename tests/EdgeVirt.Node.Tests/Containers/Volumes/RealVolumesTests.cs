@@ -112,8 +112,8 @@ internal sealed class RealVolumesTests : RealContainersFixture
     public async Task A_host_path_that_is_not_allowed_is_refused_with_what_to_do()
     {
         await DesireAsync(With(Workload("web", Kept), new VolumeSpec { Name = "v", HostPath = new HostPathSource { Path = "/etc" } }));
-        var status = await agent.UntilAsync("web", status => status.Conditions[0].Status == ConditionStatus.False && status.Conditions[0].Message?.Contains("allowedHostPaths", StringComparison.Ordinal) == true);
-        Assert.That(status.Conditions[0].Message, Does.Contain("/etc"));
+        var status = await agent.UntilAsync("web", status => status.Conditions[0].Reason == ReadyReasons.HostPathRefused);
+        Assert.That(status.Conditions[0].Message, Does.Contain("/etc").And.Contain("allowedHostPaths"));
         Assert.That(status.Containers[0].State, Is.EqualTo(ContainerState.Waiting));
     }
 

@@ -26,6 +26,9 @@ public sealed record SecurityContext
 
     /// <summary>Which system calls are allowed; absent: the workload's.</summary>
     public SeccompProfile? SeccompProfile { get; init; }
+
+    /// <summary>Which AppArmor profile confines it; absent: the workload's.</summary>
+    public AppArmorProfile? AppArmorProfile { get; init; }
 }
 
 /// <summary>What holds for each container of a workload that does not say otherwise.</summary>
@@ -51,6 +54,9 @@ public sealed record PodSecurityContext
 
     /// <summary>Which system calls are allowed; absent: RuntimeDefault.</summary>
     public SeccompProfile? SeccompProfile { get; init; }
+
+    /// <summary>Which AppArmor profile confines the containers; absent: none.</summary>
+    public AppArmorProfile? AppArmorProfile { get; init; }
 }
 
 /// <summary>Capabilities (capabilities(7)) by name, with or without <c>CAP_</c>, or <c>ALL</c>.</summary>

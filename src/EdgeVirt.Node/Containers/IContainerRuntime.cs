@@ -42,6 +42,9 @@ internal interface IContainerRuntime
     /// <summary>Whether the system calls of containers can be filtered here.</summary>
     bool HasSeccomp { get; }
 
+    /// <summary>Whether containers can be confined by AppArmor here.</summary>
+    bool HasAppArmor => true;
+
     /// <summary>What a workload wants of this node and cannot have now; null: nothing.</summary>
     WorkloadProblem? ProblemOf(PodSpec template) => null;
 

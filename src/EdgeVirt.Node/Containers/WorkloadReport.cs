@@ -31,6 +31,11 @@ internal static class WorkloadReport
             {
                 conditions.Add(NoSeccomp);
             }
+
+            if (!runtime.HasAppArmor && AppArmor.IsWanted(target.Template))
+            {
+                conditions.Add(AppArmor.Missing);
+            }
         }
 
         return new WorkloadInstanceStatus

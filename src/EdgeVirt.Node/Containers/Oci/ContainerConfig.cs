@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers.Devices;
 
 namespace EdgeVirt.Node.Containers.Oci;
@@ -33,6 +34,7 @@ internal static class ContainerConfig
                 Cwd = spec.WorkingDir ?? (string.IsNullOrEmpty(image.WorkingDir) ? "/" : image.WorkingDir),
                 Capabilities = security.SpecCapabilities,
                 NoNewPrivileges = security.NoNewPrivileges,
+                ApparmorProfile = AppArmor.Require(AppArmor.ProfileOf(spec.SecurityContext, start.Target.Template.SecurityContext), features, ProcessSecurity.HasAppArmorProfile),
                 Rlimits = ResourceConfig.RlimitsOf(spec.Resources, features),
             },
             Root = new SpecRoot(root, security.ReadOnlyRoot),

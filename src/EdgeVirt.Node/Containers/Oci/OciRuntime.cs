@@ -50,6 +50,8 @@ internal sealed partial class OciRuntime(
 
     public int MaxRealtimePriority => qos.MaxRealtimePriority;
 
+    public bool HasAppArmor => ProcessSecurity.KernelHasAppArmor;
+
     public bool HasSeccomp => Features.HasSeccomp;
 
     private RuntimeFeatures Features => features ??= RuntimeFeatures.Here(MissingControllers, runtimeHasSeccomp) with
@@ -57,6 +59,7 @@ internal sealed partial class OciRuntime(
         Layout = cgroups.Layout,
         Disk = qos.Disk,
         MaxRealtimePriority = qos.MaxRealtimePriority,
+        HasAppArmor = HasAppArmor,
     };
 
     private RuntimeBinary Binary => binary ??= RuntimeBinary.Choose(cgroups.Layout);

@@ -17,6 +17,9 @@ internal sealed record RuntimeFeatures(
     /// <summary>The disk below the data partition; null: none that could be limited.</summary>
     public DeviceNumber? Disk { get; init; }
 
+    /// <summary>Whether AppArmor is on in the kernel.</summary>
+    public bool HasAppArmor { get; init; }
+
     /// <summary>Highest real-time priority that containers may be given; 0: none.</summary>
     public int MaxRealtimePriority { get; init; }
 

@@ -38,6 +38,8 @@ internal sealed record SpecProcess
     public bool NoNewPrivileges { get; init; }
 
     public IReadOnlyList<SpecRlimit>? Rlimits { get; init; }
+
+    public string? ApparmorProfile { get; init; }
 }
 
 internal sealed record SpecRlimit(string Type, ulong Soft, ulong Hard);

@@ -183,6 +183,25 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
     public bool LimitMemory(string path, long bytes) =>
         TryWrite(Layout == CgroupLayout.Unified ? At("", path, "memory.max") : At("memory", path, "memory.limit_in_bytes"), bytes);
 
+    /// <summary>
+    /// Lets groups below a group have real-time shares; it is made if need be. Version 1 alone: there a group without a share of
+    /// its own has none to give, and a new one begins with none.
+    /// </summary>
+    /// <param name="path">The group; its parent has as much.</param>
+    /// <param name="microseconds">Of each period of the kernel's, a second.</param>
+    /// <returns>False: the kernel has no such shares, or its parent has less.</returns>
+    public bool ShareRealtime(string path, long microseconds)
+    {
+        if (Layout == CgroupLayout.Unified || !HasFile("cpu", "cpu.rt_runtime_us"))
+        {
+            return false;
+        }
+
+        var file = At("cpu", path, "cpu.rt_runtime_us");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        return Number(file) >= microseconds || TryWrite(file, microseconds);
+    }
+
     /// <summary>Removes an empty group in every hierarchy; one that is not there or not empty is left.</summary>
     public void Remove(string path)
     {

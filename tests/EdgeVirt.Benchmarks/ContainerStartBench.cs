@@ -180,7 +180,7 @@ internal static class ContainerStartBench
             var target = WorkloadTarget.Of("bench", workload, new References(new NodeDocument { Node = "bench" }), null);
             var sandbox = runtime.Allocate(new SandboxRecord
             {
-                Id = target.SandboxId, Workload = workload.Name, Uid = workload.Uid, Hash = target.Hash, HostNetwork = !bridge,
+                Id = SandboxRecord.IdOf(workload.Name, workload.Uid), Workload = workload.Name, Uid = workload.Uid, Hash = target.Hash, HostNetwork = !bridge,
             });
             records.Put(sandbox);
             await runtime.CreateSandboxAsync(sandbox, target, CancellationToken.None);
@@ -207,7 +207,7 @@ internal static class ContainerStartBench
 
             foreach (var sandbox in records.Sandboxes)
             {
-                await runtime.RemoveSandboxAsync(sandbox, volumes: true, CancellationToken.None);
+                await runtime.RemoveSandboxAsync(sandbox, emptyDirs: true, CancellationToken.None);
             }
 
             runtime.Dispose();

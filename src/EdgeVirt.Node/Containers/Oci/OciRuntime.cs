@@ -202,6 +202,7 @@ internal sealed partial class OciRuntime(
         Array.ForEach([upper, work, root], path => Directory.CreateDirectory(path));
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
+        qos.Prepare(start);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
         var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(

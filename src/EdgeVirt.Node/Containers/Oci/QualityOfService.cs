@@ -11,6 +11,9 @@ namespace EdgeVirt.Node.Containers.Oci;
 internal sealed class QualityOfService(NodeDirectories directories, NodeOptions options, Cgroups cgroups)
 {
     private const int MostAdjustment = 1000;
+
+    // Of the 950,000 that the kernel gives real-time processes by default.
+    private const long RealtimeShare = 900_000;
     private readonly long memory = SystemFacts.MemoryBytes;
 
     private readonly Lazy<DeviceNumber?> disk = new(() => BlockDevices.DiskOf(options.DataDir));
@@ -62,6 +65,16 @@ internal sealed class QualityOfService(NodeDirectories directories, NodeOptions 
 
     /// <summary>Whether the agent may put a process behind itself in the order in which the kernel ends processes.</summary>
     public static bool CanLowerOomScore { get; } = Processes.HasCapability(Processes.CapSysResource);
+
+    /// <summary>To be called before a container is made: what has to be there for its groups.</summary>
+    public void Prepare(ContainerStart start)
+    {
+        if (start.Spec.Resources?.Realtime?.RealtimeRuntime is not null && MaxRealtimePriority > 0)
+        {
+            cgroups.ShareRealtime(Path.GetDirectoryName(directories.CgroupParent)!, RealtimeShare);
+            cgroups.ShareRealtime(directories.CgroupParent, RealtimeShare);
+        }
+    }
 
     /// <summary>Puts a container that was made and does not run yet in its place. Its processes inherit what is set here.</summary>
     public void Place(ContainerStart start, int pid)

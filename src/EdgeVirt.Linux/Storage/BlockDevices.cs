@@ -28,10 +28,19 @@ public static class BlockDevices
         return File.Exists(Path.Combine(real, "partition")) ? Read(Path.Combine(Path.GetDirectoryName(real)!, "dev")) : device;
     }
 
+    // What is not there yet will lie where its directory does.
     private static DeviceNumber? FileSystemOf(string path)
     {
-        using var pinned = PinnedPath.TryOpen(path);
-        return pinned?.FileSystem;
+        for (var at = Path.GetFullPath(path); at is not null; at = Path.GetDirectoryName(at))
+        {
+            using var pinned = PinnedPath.TryOpen(at);
+            if (pinned is not null)
+            {
+                return pinned.FileSystem;
+            }
+        }
+
+        return null;
     }
 
     private static DeviceNumber? Read(string path) =>

@@ -116,6 +116,10 @@ internal sealed record NodeOptionsFile
 
     public ImagesOptionsFile? Images { get; init; }
 
+    public IReadOnlyList<AllowedHostPath>? AllowedHostPaths { get; init; }
+
+    public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -123,6 +127,8 @@ internal sealed record NodeOptionsFile
     public int? TelemetryIntervalSeconds { get; init; }
 
     public long? OutboxMaxBytes { get; init; }
+
+    public int? MaxRealtimePriority { get; init; }
 
     public long? SystemReservedBytes { get; init; }
 
@@ -139,10 +145,13 @@ internal sealed record NodeOptionsFile
         NodeName = NodeName ?? options.NodeName,
         Registries = Registries ?? options.Registries,
         Images = Images?.Over(options.Images) ?? options.Images,
+        AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
+        Devices = Devices ?? options.Devices,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
+        MaxRealtimePriority = MaxRealtimePriority ?? options.MaxRealtimePriority,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
         ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,

@@ -31,7 +31,7 @@ docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on
 mmdebstrap|test debian|makes the plain Debian that tests boot
 qemu-system-x86|test|emulates the machine that it boots on
-e2fsprogs|test debian|makes its disks
+e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine
 '
 
 installed() {

@@ -48,6 +48,9 @@ public static class ConditionTypes
     /// <summary>Workload: every container has the seccomp profile that it is to have. Reasons: <see cref="SeccompEnforcedReasons"/>.</summary>
     public const string SeccompEnforced = "SeccompEnforced";
 
+    /// <summary>Workload: every container has the AppArmor profile that it is to have. Reasons: <see cref="AppArmorEnforcedReasons"/>.</summary>
+    public const string AppArmorEnforced = "AppArmorEnforced";
+
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
     public const string DesiredStateAccepted = "DesiredStateAccepted";
 
@@ -74,6 +77,8 @@ public static class ReadyReasons
     public const string PullBudgetExceeded = "PullBudgetExceeded";
     public const string DeltaUnavailable = "DeltaUnavailable";
     public const string ReferenceMissing = "ReferenceMissing";
+    public const string DeviceMissing = "DeviceMissing";
+    public const string HostPathRefused = "HostPathRefused";
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
@@ -101,6 +106,7 @@ public static class LimitsEnforcedReasons
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
     public const string CapabilityMissing = "CapabilityMissing";
+    public const string NotAllowed = "NotAllowed";
 #pragma warning restore CS1591
 }
 
@@ -121,6 +127,14 @@ public static class SeccompEnforcedReasons
 #pragma warning disable CS1591
     public const string Enforced = "Enforced";
     public const string SeccompMissing = "SeccompMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.AppArmorEnforced"/>.</summary>
+public static class AppArmorEnforcedReasons
+{
+#pragma warning disable CS1591
+    public const string AppArmorMissing = "AppArmorMissing";
 #pragma warning restore CS1591
 }
 

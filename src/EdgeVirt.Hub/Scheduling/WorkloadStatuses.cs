@@ -46,7 +46,8 @@ internal static class WorkloadStatuses
             Conditions =
             [
                 overall,
-                .. new[] { Worst(wanted, ConditionTypes.LimitsEnforced), Worst(wanted, ConditionTypes.Progressing) }
+                .. new[] { ConditionTypes.LimitsEnforced, ConditionTypes.SeccompEnforced, ConditionTypes.AppArmorEnforced, ConditionTypes.Progressing }
+                    .Select(type => Worst(wanted, type))
                     .OfType<Condition>()
                     .Select(condition => Dated(condition, previous?.Conditions, now)),
             ],

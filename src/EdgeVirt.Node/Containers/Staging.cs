@@ -116,7 +116,13 @@ internal sealed partial class Staging(string name, WorkloadTools tools)
         stage.Tried = target;
         stage.Cancel = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var cancel = stage.Cancel.Token;
-        stage.Task = Task.Run(() => WorkloadPreparation.RunAsync(target, tools.Images, pins, cancel), CancellationToken.None);
+        stage.Task = Task.Run(
+            () =>
+            {
+                WorkloadPreparation.CheckNode(target, tools.Runtime);
+                return WorkloadPreparation.RunAsync(target, tools.Images, pins, cancel);
+            },
+            CancellationToken.None);
         _ = stage.Task.ContinueWith(_ => Done?.Invoke(), TaskScheduler.Default);
     }
 
@@ -141,7 +147,7 @@ internal sealed partial class Staging(string name, WorkloadTools tools)
         {
             var failed = e as PreparationFailedException;
             stage.Problem = failed?.Problem ?? new(ReadyReasons.ImagePullFailed, e.Message);
-            stage.RetryAt = failed?.IsFinal == true ? null : now + stage.Retries.Next();
+            stage.RetryAt = failed?.IsFinal == true ? null : now + (failed?.RetryAfter ?? stage.Retries.Next());
             LogProblem(tools.Log, name, stage.Problem.Reason, stage.Problem.Message);
         }
     }

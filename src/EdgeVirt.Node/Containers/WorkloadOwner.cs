@@ -71,6 +71,7 @@ internal sealed partial class WorkloadOwner
             Stage(order, now, ct);
             var roles = Assign(order);
             roles.ForEach(role => role.Instance.Probe(role.Target, reported));
+            RefreshFiles(roles);
             var plans = roles.ConvertAll(role => PlanFor(role, now));
             await ReportAsync(order, roles[0], ct);
             if (!plans.TrueForAll(plan => plan.Steps.Count == 0))

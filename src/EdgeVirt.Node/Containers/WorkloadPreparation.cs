@@ -1,5 +1,6 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Volumes;
 
 namespace EdgeVirt.Node.Containers;
 
@@ -24,10 +25,26 @@ internal sealed class PreparationFailedException(WorkloadProblem problem, bool i
     public WorkloadProblem Problem { get; } = problem;
 
     public bool IsFinal { get; } = isFinal;
+
+    /// <summary>When it is worth a try again; null: later and later.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }
 
 internal static class WorkloadPreparation
 {
+    private static readonly TimeSpan DevicePeriod = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether the node has what a target wants of it. A device may be plugged in at any moment: it is looked for again soon.</summary>
+    /// <exception cref="PreparationFailedException">It does not.</exception>
+    public static void CheckNode(WorkloadTarget target, IContainerRuntime runtime)
+    {
+        if (runtime.ProblemOf(target.Template) is { } problem)
+        {
+            var mayCome = problem.Reason == ReadyReasons.DeviceMissing;
+            throw new PreparationFailedException(problem, isFinal: !mayCome) { RetryAfter = mayCome ? DevicePeriod : null };
+        }
+    }
+
     /// <param name="target">What is to be run.</param>
     /// <param name="images">Where images come from.</param>
     /// <param name="pins">Digests of images by container, where a tag must not be looked up anew; null: none.</param>
@@ -54,17 +71,20 @@ internal static class WorkloadPreparation
         var values = new List<KeyValuePair<string, string>>();
         foreach (var variable in container.Env ?? [])
         {
-            var value = variable.ValueFrom switch
+            string? value = variable.ValueFrom switch
             {
                 { SecretKeyRef: { } key } => references.Secret(key.Name) is { } secret && secret.TryGetValue(key.Key, out var bytes)
                     ? System.Text.Encoding.UTF8.GetString(bytes)
-                    : throw Missing("Secret", key),
+                    : key.Optional ? null : throw Missing("Secret", key),
                 { ConfigKeyRef: { } key } => references.Config(key.Name) is { } config && config.TryGetValue(key.Key, out var text)
                     ? text
-                    : throw Missing("Config", key),
+                    : key.Optional ? null : throw Missing("Config", key),
                 _ => variable.Value ?? "",
             };
-            values.Add(new(variable.Name, value));
+            if (value is not null)
+            {
+                values.Add(new(variable.Name, value));
+            }
         }
 
         return values;
@@ -77,14 +97,9 @@ internal static class WorkloadPreparation
     {
         foreach (var volume in target.Template.Volumes ?? [])
         {
-            if (volume.Secret is { } secret && target.References.Secret(secret.SecretName) is null)
+            if (Projection.ProblemOf(volume, target.References) is { } problem)
             {
-                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Secret '{secret.SecretName}', which does not exist; apply it");
-            }
-
-            if (volume.Config is { } config && target.References.Config(config.Name) is null)
-            {
-                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Config '{config.Name}', which does not exist; apply it");
+                throw Final(ReadyReasons.ReferenceMissing, problem);
             }
         }
     }

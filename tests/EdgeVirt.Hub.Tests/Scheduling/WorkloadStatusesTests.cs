@@ -37,6 +37,14 @@ internal sealed class WorkloadStatusesTests
         Assert.That(status.Conditions, Has.Count.EqualTo(2), "nobody is on the way to another version");
     }
 
+    [Test]
+    public void System_calls_that_one_node_cannot_filter_are_said_of_the_whole()
+    {
+        var ready = Condition(ConditionTypes.Ready, ConditionStatus.True, ReadyReasons.Ready);
+        var status = Of(Instance("n1", 2, ready), Instance("n2", 2, ready, Condition(ConditionTypes.SeccompEnforced, ConditionStatus.False, SeccompEnforcedReasons.SeccompMissing, "no filter")));
+        Assert.That(status.Conditions.Single(condition => condition.Type == ConditionTypes.SeccompEnforced), Has.Property("Status").EqualTo(ConditionStatus.False).And.Property("Message").EqualTo("n2: no filter"));
+    }
+
     private static WorkloadStatus Of(params WorkloadInstanceStatus[] instances)
     {
         var workload = new FleetWorkload(

@@ -116,6 +116,7 @@ internal sealed partial class OciRuntime
         {
             foreach (var id in NamesIn(directory).Where(id => records.FindSandbox(id) is null))
             {
+                Mounts.UnmountBelow(Path.Combine(directory, id), detach: true);
                 DeleteTree(Path.Combine(directory, id));
                 LogRemoved("directory", id);
             }

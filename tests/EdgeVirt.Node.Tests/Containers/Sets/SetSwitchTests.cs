@@ -51,7 +51,9 @@ internal sealed class SetSwitchTests : SwitchFixture
         await UntilReadyAsync("db", 2);
         Assert.That(RunningVersions, Is.EqualTo(["db-2"]));
         await RestartAsync();
+        // Until it has looked itself: what the one before reported is there at once.
         await Agent.ReconcileAsync();
+        await UntilReadyAsync("db", 2);
         Images.Asked.Clear();
         await PassTimeAsync(Deadline);
         var status = await UntilProgressAsync("db", ProgressingReasons.RolledBack);

@@ -7,7 +7,7 @@ binutils|build up test bench|strips programs, checks the libraries of images
 git|build up test bench|tells the build which revision it is
 iproute2|up test bench|makes network namespaces, bridges and links
 nftables|up test bench|gives containers NAT and published ports
-conntrack|up test bench|leads who keeps sending UDP to a container's successor
+conntrack|up test bench|leads senders of UDP to the container that is there now
 dnsmasq-base|up test bench|answers for the names of workloads
 runc|up test bench|runs containers where crun cannot (hybrid control groups)
 crun|up test bench|runs containers

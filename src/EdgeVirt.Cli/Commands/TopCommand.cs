@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
 using EdgeVirt.Cli.HubClient;
+using EdgeVirt.Cli.Interactive;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
+using EdgeVirt.Contracts.Protos;
+using Google.Protobuf;
 
 namespace EdgeVirt.Cli.Commands;
 
@@ -19,11 +22,11 @@ internal static class TopCommand
 
     public static Command Create(Terminal terminal)
     {
-        var nodes = new Command("nodes", "What nodes use, most memory first") { Node };
+        var nodes = new Command("nodes", "What nodes use, most memory first") { Node, ChannelOptions.Local, LocalAgent.Socket };
         nodes.Does(terminal, NodesAsync);
-        var workloads = new Command("workloads", "What containers use, most processor time first") { Node };
+        var workloads = new Command("workloads", "What containers use, most processor time first") { Node, ChannelOptions.Local, LocalAgent.Socket };
         workloads.Does(terminal, WorkloadsAsync);
-        return new Command("top", "Processor and memory in use now, as nodes measured last") { nodes, workloads };
+        return new Command("top", "Processor and memory in use now, as nodes measured last; with --local as the agent on this machine measures it") { nodes, workloads };
     }
 
     private static async Task<int> NodesAsync(Invocation invocation, CancellationToken ct)
@@ -81,6 +84,11 @@ internal static class TopCommand
 
     private static async Task<IReadOnlyList<TelemetryPoint>> PointsAsync(Invocation invocation, IReadOnlyList<string> metrics, CancellationToken ct)
     {
+        if (invocation.Get(ChannelOptions.Local))
+        {
+            return await LocalPointsAsync(invocation, ct);
+        }
+
         using var hub = invocation.Connect();
         List<TelemetryPoint> points = [];
         foreach (var metric in metrics)
@@ -97,6 +105,29 @@ internal static class TopCommand
             {
                 invocation.Note($"There is more than {MostPoints} values of {metric}: what is shown may be older than need be; ask for one --node.");
             }
+        }
+
+        return points;
+    }
+
+    private static async Task<IReadOnlyList<TelemetryPoint>> LocalPointsAsync(Invocation invocation, CancellationToken ct)
+    {
+        var open = new OpenChannel { Usage = new UsageQuery() };
+        var bytes = await invocation.Progress.WhileAsync(() => "asking the agent", limit => NodeCommand.CallAsync(invocation, open, limit), ct);
+        List<TelemetryPoint> points = [];
+        try
+        {
+            using var messages = new MemoryStream(bytes);
+            while (messages.Position < messages.Length)
+            {
+                var record = TelemetryRecord.Parser.ParseDelimitedFrom(messages);
+                var at = DateTimeOffset.FromUnixTimeMilliseconds(record.TimeUnixMs);
+                points.AddRange(record.Samples.Select(sample => new TelemetryPoint(at, Environment.MachineName, sample.Metric, sample.Value, sample.Attributes)));
+            }
+        }
+        catch (InvalidProtocolBufferException fault)
+        {
+            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
         }
 
         return points;

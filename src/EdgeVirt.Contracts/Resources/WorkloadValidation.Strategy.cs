@@ -21,7 +21,7 @@ internal static partial class WorkloadValidation
             v.Add($"{path}.minReadySeconds", $"must be between 0 and {MostSeconds} (seconds)");
         }
 
-        if (strategy is not null && (strategy.MinReadySeconds ?? UpdateTerms.DefaultMinReadySeconds) >= (strategy.ProgressDeadlineSeconds ?? UpdateTerms.DefaultProgressDeadlineSeconds))
+        if (strategy is { ProgressDeadlineSeconds: null or > 0 } && (strategy.MinReadySeconds ?? UpdateTerms.DefaultMinReadySeconds) >= (strategy.ProgressDeadlineSeconds ?? UpdateTerms.DefaultProgressDeadlineSeconds))
         {
             v.Add($"{path}.progressDeadlineSeconds", "must be more than minReadySeconds, or no version could ever prove itself");
         }

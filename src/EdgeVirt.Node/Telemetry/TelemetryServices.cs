@@ -9,6 +9,8 @@ internal static class TelemetryServices
     /// <summary>Collectors, the outbox and its publisher. Wants an <see cref="IUsageSource"/> where containers run.</summary>
     public static IServiceCollection AddTelemetry(this IServiceCollection services) => services
         .AddSingleton(OpenOutbox)
+        .AddSingleton<UsageVerb>()
+        .AddSingleton(provider => provider.GetRequiredService<UsageVerb>().Verb)
         .AddHostedService<TelemetryCollector>()
         .AddHostedService<OutboxPublisher>();
 

@@ -34,6 +34,35 @@ public sealed class LocalAgentTests
         Assert.That(outcome.Out, Does.Contain("Agent:           0.1.0").And.Contain("Memory:          2 GiB"), outcome.Error);
     }
 
+    [TestCase("nodes", "CPU MEMORY OF AGE", "25% 1 GiB 25% 0s")]
+    [TestCase("workloads", "WORKLOAD CONTAINER NODE CPU MEMORY AGE", "web main {0} 500m 4 KiB 0s")]
+    public async Task Shows_what_is_used_at_this_moment(string what, string head, string expected)
+    {
+        using var cli = new CliRun();
+        using var buffer = new MemoryStream();
+        Reading(-1, 0.9, 10).WriteDelimitedTo(buffer);
+        Reading(0, 0.25, 10.5).WriteDelimitedTo(buffer);
+        await using var agent = new FakeAgent(cli.Home, buffer.ToArray(), pieces: 3, new CloseChannel());
+        var outcome = await cli.RunAsync("top", what, "--local", "--socket", agent.Path);
+        var lines = outcome.Out.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).ToList();
+        Assert.That(lines[0], Does.EndWith(head), outcome.Error);
+        Assert.That(lines[1], Does.EndWith(string.Format(System.Globalization.CultureInfo.InvariantCulture, expected, Environment.MachineName)));
+        Assert.That(agent.Opened!.VerbCase, Is.EqualTo(OpenChannel.VerbOneofCase.Usage));
+
+        static TelemetryRecord Reading(int seconds, double cpu, double used) => new()
+        {
+            TimeUnixMs = CliRun.Now.AddSeconds(seconds).ToUnixTimeMilliseconds(),
+            Samples =
+            {
+                new Sample { Metric = "system.cpu.utilization", Value = cpu },
+                new Sample { Metric = "system.memory.usage", Value = 1 << 30, Attributes = { { "system.memory.state", "used" } } },
+                new Sample { Metric = "system.memory.limit", Value = 4L << 30 },
+                new Sample { Metric = "container.cpu.time", Value = used, Attributes = { { "workload", "web" }, { "container", "main" } } },
+                new Sample { Metric = "container.memory.usage", Value = 4096, Attributes = { { "workload", "web" }, { "container", "main" } } },
+            },
+        };
+    }
+
     [TestCase(CloseReason.Done, ExitCodes.Ok)]
     [TestCase(CloseReason.Invalid, ExitCodes.Invalid)]
     [TestCase(CloseReason.Failed, ExitCodes.Failure)]

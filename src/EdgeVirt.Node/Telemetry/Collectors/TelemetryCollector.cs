@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using EdgeVirt.Contracts.Protos;
-using EdgeVirt.Linux;
 using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -15,33 +14,13 @@ internal sealed partial class TelemetryCollector(
     NodeOptions options, Outbox outbox, IEnumerable<IUsageSource> usage, TimeProvider time, ILogger<TelemetryCollector> logger) : BackgroundService
 {
     private const int SamplesPerRecord = 500;
-    private readonly SystemCollector system = new(options.DataDir);
+    private readonly NodeReading reading = new(options, usage, time);
 
     private readonly Channel<TelemetryRecord> records =
         Channel.CreateBounded<TelemetryRecord>(new BoundedChannelOptions(16) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
 
     /// <summary>Everything that can be read now.</summary>
-    public TelemetryRecord Collect()
-    {
-        var record = new TelemetryRecord
-        {
-            TimeUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
-            BootId = SystemFacts.BootId ?? "",
-            UptimeMs = system.UptimeMilliseconds(),
-        };
-        system.Collect(record);
-        var sink = new SampleSink(record);
-        foreach (var source in usage)
-        {
-            foreach (var container in source.Read())
-            {
-                sink.Add("container.cpu.time", container.CpuSeconds, "workload", container.Workload, "container", container.Container);
-                sink.Add("container.memory.usage", container.MemoryBytes, "workload", container.Workload, "container", container.Container);
-            }
-        }
-
-        return record;
-    }
+    public TelemetryRecord Collect() => reading.Collect();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

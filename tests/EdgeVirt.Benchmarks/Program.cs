@@ -1,4 +1,12 @@
 using EdgeVirt.Benchmarks;
+using EdgeVirt.Node.Tests.Fuzz;
+using EdgeVirt.Testing;
+
+// Not a bench, but what runs for as long as one wants: ./dev fuzz.
+if (args is ["fuzz", .. var rest])
+{
+    return FuzzRun.Command(rest, RepositoryRoot.Combine("artifacts", "fuzz"));
+}
 
 // The benches, by the name that ./dev bench takes. Each measures, prints what it saw, and closes with one line of figures.
 (string Name, string What, Func<Task<BenchResult>> Run)[] benches =

@@ -196,3 +196,9 @@ cmd_bench() {
   step bench-build "Building the benchmarks" dotnet build -v q -c Release tests/EdgeVirt.Benchmarks
   dotnet tests/EdgeVirt.Benchmarks/bin/Release/net10.0/EdgeVirt.Benchmarks.dll "$@"
 }
+
+cmd_fuzz() {
+  setup_for build
+  step bench-build "Building the benchmarks" dotnet build -v q -c Release tests/EdgeVirt.Benchmarks
+  dotnet tests/EdgeVirt.Benchmarks/bin/Release/net10.0/EdgeVirt.Benchmarks.dll fuzz "$@"
+}

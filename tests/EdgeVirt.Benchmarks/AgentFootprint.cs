@@ -39,12 +39,12 @@ internal static class AgentFootprint
         List<long> seen = [];
         for (var i = 0; i < Samples; i++)
         {
-            seen.Add(Pss(fleet.Node.ProcessId));
+            seen.Add(ProcessMemory.Pss(fleet.Node.ProcessId));
             await Task.Delay(TimeSpan.FromSeconds(1));
         }
 
         var agent = seen.Order().ElementAt(Samples / 2);
-        var monitors = Monitors(fleet.Node.DataDirectory).Sum(Pss);
+        var monitors = Monitors(fleet.Node.DataDirectory).Sum(ProcessMemory.Pss);
         List<double> ready = [];
         for (var i = 0; i < Starts; i++)
         {
@@ -63,13 +63,6 @@ internal static class AgentFootprint
             ("binary_mb", new FileInfo(PublishedBinaries.Agent).Length / 1e6),
             ("ready_ms", ready.Order().ElementAt(Starts / 2)),
             ("ready_own_ms", double.Parse(fleet.Node.ReadyMark, CultureInfo.InvariantCulture)));
-    }
-
-    /// <summary>Proportional set size of a process, bytes.</summary>
-    private static long Pss(int process)
-    {
-        var line = File.ReadLines($"/proc/{process}/smaps_rollup").First(candidate => candidate.StartsWith("Pss:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 
     private static IEnumerable<int> Monitors(string dataDirectory)

@@ -189,10 +189,16 @@ cmd_smoke() {
 
 cmd_bench() {
   local name
-  if [ "${1:-}" = container-start ] || [ "${1:-}" = image-pull ]; then setup_for bench; else setup_for build up; fi
+  case ${1:-} in container-start | container-density | image-pull) setup_for bench ;; *) setup_for build up ;; esac
   for name in agent cli hub; do publish_part "$name" "$(native_architecture)"; done
   cmd_image busybox
   cmd_image sample
   step bench-build "Building the benchmarks" dotnet build -v q -c Release tests/EdgeVirt.Benchmarks
   dotnet tests/EdgeVirt.Benchmarks/bin/Release/net10.0/EdgeVirt.Benchmarks.dll "$@"
+}
+
+cmd_fuzz() {
+  setup_for build
+  step bench-build "Building the benchmarks" dotnet build -v q -c Release tests/EdgeVirt.Benchmarks
+  dotnet tests/EdgeVirt.Benchmarks/bin/Release/net10.0/EdgeVirt.Benchmarks.dll fuzz "$@"
 }

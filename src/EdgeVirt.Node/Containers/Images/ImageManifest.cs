@@ -84,7 +84,7 @@ internal sealed record ImageManifest(Descriptor Config, IReadOnlyList<Descriptor
     {
         foreach (var variant in platform.Variants)
         {
-            if (manifests.FirstOrDefault(entry => entry.Platform is { Os: ImagePlatform.OperatingSystem } offered
+            if (manifests.FirstOrDefault(entry => entry?.Platform is { Os: ImagePlatform.OperatingSystem } offered
                 && offered.Architecture == platform.Architecture && (offered.Variant ?? "") == variant) is { } found)
             {
                 return Checked(found, "manifest");
@@ -97,7 +97,7 @@ internal sealed record ImageManifest(Descriptor Config, IReadOnlyList<Descriptor
             return Checked(only, "manifest");
         }
 
-        var offers = string.Join(", ", manifests.Take(20).Select(entry => $"{entry.Platform?.Os}/{entry.Platform?.Architecture}{(entry.Platform?.Variant is { } v ? "/" + v : "")}"));
+        var offers = string.Join(", ", manifests.OfType<Descriptor>().Take(20).Select(entry => $"{entry.Platform?.Os}/{entry.Platform?.Architecture}{(entry.Platform?.Variant is { } v ? "/" + v : "")}"));
         throw new ImageRefusedException(ImageRefusedReason.WrongPlatform,
             $"the image is not made for {ImagePlatform.OperatingSystem}/{platform.Architecture}; it offers: {offers}");
     }
@@ -118,12 +118,17 @@ internal sealed record ImageManifest(Descriptor Config, IReadOnlyList<Descriptor
             throw Invalid($"the config has {ids.Count} diff ids, the manifest {Layers.Count} layers; each needs one sha256 digest");
         }
 
+        if (((IReadOnlyList<string>?[])[config.Config?.Entrypoint, config.Config?.Cmd, config.Config?.Env]).Any(words => words?.Contains(null!) == true))
+        {
+            throw Invalid("the config's Entrypoint, Cmd or Env has an entry that is null");
+        }
+
         return config;
     }
 
     /// <summary>The diff ids alone, for garbage collection: an image for another platform has layers too.</summary>
     public static IReadOnlyList<string> ReadDiffIds(ReadOnlySpan<byte> configBytes) =>
-        Parse(configBytes, ImageJson.Default.ConfigDocument, "config").Rootfs?.DiffIds ?? [];
+        Parse(configBytes, ImageJson.Default.ConfigDocument, "config").Rootfs?.DiffIds?.OfType<string>().ToList() ?? [];
 
     public static ImageConfig ToRunConfig(ConfigDocument config) => new()
     {

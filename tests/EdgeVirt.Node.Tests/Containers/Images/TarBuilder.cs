@@ -5,7 +5,7 @@ namespace EdgeVirt.Node.Tests.Containers.Images;
 /// <summary>Writes tar streams that no honest tool would.</summary>
 internal sealed class TarBuilder
 {
-    private readonly MemoryStream _stream = new();
+    private readonly List<byte> _stream = [];
 
     public TarBuilder File(string name, string content = "content", int mode = 0x1A4, int uid = 0, int gid = 0) =>
         Add('0', name, Encoding.UTF8.GetBytes(content), mode: mode, uid: uid, gid: gid);
@@ -50,14 +50,14 @@ internal sealed class TarBuilder
         Put(block, 257, 8, "ustar\u000000");
         block.AsSpan(148, 8).Fill((byte)' ');
         Put(block, 148, 7, Octal(block.Sum(value => (int)value), 6) + "\0");
-        _stream.Write(block);
-        _stream.Write(content ?? []);
-        _stream.Write(new byte[(512 - ((content?.Length ?? 0) % 512)) % 512]);
+        _stream.AddRange(block);
+        _stream.AddRange(content ?? []);
+        _stream.AddRange(new byte[(512 - ((content?.Length ?? 0) % 512)) % 512]);
         return this;
     }
 
     /// <summary>With the two blocks that end an archive.</summary>
-    public byte[] ToArray() => [.. _stream.ToArray(), .. new byte[1024]];
+    public byte[] ToArray() => [.. _stream, .. new byte[1024]];
 
     /// <summary>As it stands, for archives that break off.</summary>
     public byte[] Unfinished() => _stream.ToArray();

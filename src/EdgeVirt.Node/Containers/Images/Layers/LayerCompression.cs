@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using EdgeVirt.Node.Containers.Images.Deltas;
 using ZstdSharp;
 using ZstdSharp.Unsafe;
 
@@ -14,7 +15,7 @@ internal static class LayerCompression
     private const int ZstdWindowLog = 25;
 
     /// <param name="blob">The stored layer; only looked at, then set back to its beginning.</param>
-    /// <param name="compressed">What reads <paramref name="blob"/>.</param>
+    /// <param name="compressed">What reads <paramref name="blob"/>; it stays open, for what was refused is read to its end.</param>
     public static Stream Open(Stream blob, Stream compressed)
     {
         Span<byte> magic = stackalloc byte[4];
@@ -24,7 +25,7 @@ internal static class LayerCompression
         {
             [0x1f, 0x8b, ..] => new GZipStream(compressed, CompressionMode.Decompress, leaveOpen: true),
             [0x28, 0xb5, 0x2f, 0xfd] => Zstd(compressed),
-            _ => compressed,
+            _ => new BorrowedStream(compressed),
         };
     }
 

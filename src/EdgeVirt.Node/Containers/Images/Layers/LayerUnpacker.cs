@@ -48,8 +48,21 @@ internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimi
         {
             throw new ImagePullException("The disk is full; free space in the data directory.", failed) { IsLocal = true };
         }
+        catch (LinuxException failed) when (IsOfTheEntry(failed.Errno))
+        {
+            throw new ImageRefusedException(ImageRefusedReason.UnsupportedEntry, $"Layer refused: an entry cannot be made on this node's file system ({failed.Message}).", failed);
+        }
     }
 
+    /// <summary>What the kernel says to attributes and names that no entry can have here: to "user." ones on a symbolic link, say.</summary>
+    private static bool IsOfTheEntry(int errno) => errno is NotPermitted or TooBig or Invalid or TooManyLinks or OutOfRange or NameTooLong;
+
+    private const int NotPermitted = 1;
+    private const int TooBig = 7;
+    private const int Invalid = 22;
+    private const int TooManyLinks = 31;
+    private const int OutOfRange = 34;
+    private const int NameTooLong = 36;
     private const int NoSpace = 28;
     private const int QuotaExceeded = 122;
 

@@ -8,10 +8,17 @@ namespace EdgeVirt.Node.Containers.Images.Layers;
 /// <summary>Extended header of POSIX.1-2001: what the fixed header has no room for.</summary>
 internal sealed class PaxRecords
 {
+    /// <summary>Of all records that are in force at a time. Global ones pile up, and each entry takes them along: one header's limit alone bounds nothing.</summary>
+    private const int MaxBytes = 1 << 20;
+
+    /// <inheritdoc cref="MaxBytes"/>
+    private const int MaxRecords = 1000;
+
     private const string AttributePrefix = "SCHILY.xattr.";
     private static readonly SearchValues<byte> s_digits = SearchValues.Create("0123456789"u8);
 
     private readonly Dictionary<string, byte[]> _values = [];
+    private int _bytes;
 
     /// <summary>Reads <c>length key=value\n</c> records; later ones win, an empty value removes.</summary>
     public void Read(ReadOnlySpan<byte> content)
@@ -31,7 +38,7 @@ internal sealed class PaxRecords
                 throw new ImageRefusedException(ImageRefusedReason.UnsupportedEntry, "Layer refused: it has a sparse file, which image layers must not.");
             }
 
-            _values[key] = record[(equals + 1)..].ToArray();
+            Put(key, record[(equals + 1)..].ToArray());
             content = content[length..];
         }
     }
@@ -40,7 +47,17 @@ internal sealed class PaxRecords
     {
         foreach (var (key, value) in other._values)
         {
-            _values[key] = value;
+            Put(key, value);
+        }
+    }
+
+    private void Put(string key, byte[] value)
+    {
+        _bytes += key.Length + value.Length - (_values.TryGetValue(key, out var old) ? key.Length + old.Length : 0);
+        _values[key] = value;
+        if (_bytes > MaxBytes || _values.Count > MaxRecords)
+        {
+            throw TarReader.Damaged("it has more pax records than entries can have");
         }
     }
 

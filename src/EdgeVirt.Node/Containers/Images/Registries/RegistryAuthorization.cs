@@ -98,7 +98,13 @@ internal sealed partial class RegistryAuthorization(HttpClient http, RegistryAcc
 
     private async Task<string> FetchTokenAsync(string parameters, RegistryCredential? credential, CancellationToken ct)
     {
-        var values = Parameter().Matches(parameters).ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value, StringComparer.OrdinalIgnoreCase);
+        Dictionary<string, string> values = new(StringComparer.OrdinalIgnoreCase);
+        foreach (var match in Parameter().Matches(parameters).Cast<Match>())
+        {
+            // Of what is said twice, the first counts.
+            values.TryAdd(match.Groups[1].Value, match.Groups[2].Value);
+        }
+
         if (!values.TryGetValue("realm", out var realm) || !Uri.TryCreate(realm, UriKind.Absolute, out var address)
             || (address.Scheme != Uri.UriSchemeHttps && address.Scheme != access.Url.Scheme))
         {
@@ -120,12 +126,17 @@ internal sealed partial class RegistryAuthorization(HttpClient http, RegistryAcc
         {
             var body = await BoundedBody.ReadAsync(response.Content, MaxTokenBytes, "token", ct);
             var token = JsonSerializer.Deserialize(body, ImageJson.Default.TokenDocument);
-            return token?.Token ?? token?.AccessToken ?? throw new ImagePullException($"The token service {address.Authority} gave no token.");
+            if ((token?.Token ?? token?.AccessToken) is { Length: > 0 } text && text.All(char.IsAscii) && !text.Any(char.IsControl))
+            {
+                return text;
+            }
         }
         catch (JsonException)
         {
-            throw new ImagePullException($"The token service {address.Authority} gave no token.");
+            // It gave something, but no token.
         }
+
+        throw new ImagePullException($"The token service {address.Authority} gave no token that can be sent; look at its configuration.");
     }
 
     private static HttpRequestMessage Ask(Uri address, string service, string scope, RegistryCredential? credential)

@@ -12,8 +12,8 @@ namespace EdgeVirt.Node.Tests.Containers.Images.Deltas;
 /// </summary>
 internal sealed class ChunkedLayerWriter
 {
-    private readonly MemoryStream _blob = new();
-    private readonly MemoryStream _gap = new();
+    private readonly List<byte> _blob = [];
+    private readonly List<byte> _gap = [];
     private readonly StringBuilder _split = new();
 
     /// <summary>With tar-split data, as writers since 2024 do.</summary>
@@ -36,7 +36,7 @@ internal sealed class ChunkedLayerWriter
         for (var at = 0; at < tar.Length;)
         {
             var header = tar.AsSpan(at, 512);
-            _gap.Write(header);
+            _gap.AddRange(header);
             at += 512;
             if (!header.ContainsAnyExcept((byte)0))
             {
@@ -54,14 +54,14 @@ internal sealed class ChunkedLayerWriter
             }
             else
             {
-                _gap.Write(content);
+                _gap.AddRange(content);
                 if (type is not ('x' or 'L'))
                 {
                     entries.Add((JsonNode)Entry(header, type switch { '5' => "dir", '2' => "symlink", '1' => "hardlink", _ => "reg" }));
                 }
             }
 
-            _gap.Write(tar, at + size, padding);
+            _gap.AddRange(tar.AsSpan(at + size, padding));
             at += size + padding;
         }
 
@@ -82,7 +82,7 @@ internal sealed class ChunkedLayerWriter
     {
         CloseGap();
         entry["digest"] = Digest.Of(content);
-        entry["offset"] = _blob.Length;
+        entry["offset"] = _blob.Count;
         var parts = content.Chunk(PartBytes).ToList();
         var rest = new List<JsonObject>();
         for (var i = 0; i < parts.Count; i++)
@@ -92,32 +92,32 @@ internal sealed class ChunkedLayerWriter
             {
                 target["chunkSize"] = parts[i].Length;
                 target["chunkDigest"] = Digest.Of(parts[i]);
-                target["offset"] = _blob.Length;
+                target["offset"] = _blob.Count;
                 if (parts[i].All(value => value == 0))
                 {
                     target["chunkType"] = "zeros";
                 }
             }
 
-            _blob.Write(Packed(parts[i]));
+            _blob.AddRange(Packed(parts[i]));
             if (i > 0)
             {
                 rest.Add(target);
             }
         }
 
-        entry["endOffset"] = _blob.Length;
+        entry["endOffset"] = _blob.Count;
         entries.Add((JsonNode)entry);
         rest.ForEach(part => entries.Add((JsonNode)part));
     }
 
     private void CloseGap()
     {
-        if (_gap.Length > 0)
+        if (_gap.Count > 0)
         {
-            _blob.Write(Packed(_gap.ToArray()));
+            _blob.AddRange(Packed(_gap.ToArray()));
             _split.AppendLine(CultureInfo.InvariantCulture, $$"""{"type":2,"payload":"{{Convert.ToBase64String(_gap.ToArray())}}","position":0}""");
-            _gap.SetLength(0);
+            _gap.Clear();
         }
     }
 
@@ -133,12 +133,12 @@ internal sealed class ChunkedLayerWriter
         Tamper(contents);
         var json = Encoding.UTF8.GetBytes(contents.ToJsonString());
         var packed = Packed(json);
-        Annotations["io.github.containers.zstd-chunked.manifest-position"] = $"{_blob.Length + 8}:{packed.Length}:{json.Length}:1";
+        Annotations["io.github.containers.zstd-chunked.manifest-position"] = $"{_blob.Count + 8}:{packed.Length}:{json.Length}:1";
         Annotations["io.github.containers.zstd-chunked.manifest-checksum"] = Digest.Of(packed);
         Skippable(packed);
         if (WithTarSplit)
         {
-            Annotations["io.github.containers.zstd-chunked.tarsplit-position"] = $"{_blob.Length + 8}:{split.Length}:{_split.Length}";
+            Annotations["io.github.containers.zstd-chunked.tarsplit-position"] = $"{_blob.Count + 8}:{split.Length}:{_split.Length}";
             Skippable(split);
         }
 
@@ -150,9 +150,9 @@ internal sealed class ChunkedLayerWriter
 
     private void Skippable(byte[] content)
     {
-        _blob.Write([0x50, 0x2a, 0x4d, 0x18]);
-        _blob.Write(BitConverter.GetBytes(content.Length));
-        _blob.Write(content);
+        _blob.AddRange([0x50, 0x2a, 0x4d, 0x18]);
+        _blob.AddRange(BitConverter.GetBytes(content.Length));
+        _blob.AddRange(content);
     }
 
     private static JsonObject Entry(ReadOnlySpan<byte> header, string type) => new()

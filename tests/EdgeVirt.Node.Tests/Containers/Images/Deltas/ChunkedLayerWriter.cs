@@ -82,7 +82,7 @@ internal sealed class ChunkedLayerWriter
     {
         CloseGap();
         entry["digest"] = Digest.Of(content);
-        entry["offset"] = _blob.Count;
+        entry["offset"] = (long)_blob.Count;
         var parts = content.Chunk(PartBytes).ToList();
         var rest = new List<JsonObject>();
         for (var i = 0; i < parts.Count; i++)
@@ -92,7 +92,7 @@ internal sealed class ChunkedLayerWriter
             {
                 target["chunkSize"] = parts[i].Length;
                 target["chunkDigest"] = Digest.Of(parts[i]);
-                target["offset"] = _blob.Count;
+                target["offset"] = (long)_blob.Count;
                 if (parts[i].All(value => value == 0))
                 {
                     target["chunkType"] = "zeros";
@@ -106,7 +106,7 @@ internal sealed class ChunkedLayerWriter
             }
         }
 
-        entry["endOffset"] = _blob.Count;
+        entry["endOffset"] = (long)_blob.Count;
         entries.Add((JsonNode)entry);
         rest.ForEach(part => entries.Add((JsonNode)part));
     }

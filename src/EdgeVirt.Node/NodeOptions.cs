@@ -30,6 +30,9 @@ internal sealed record NodeOptions
     /// <summary>How images are fetched and kept.</summary>
     public ImagesOptions Images { get; init; } = new();
 
+    /// <summary>How what containers write is kept.</summary>
+    public LogsOptions Logs { get; init; } = new();
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -105,6 +108,7 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());
+        faults.AddRange(options.Logs.Faults());
         foreach (var (host, registry) in options.Registries)
         {
             Check(

@@ -116,6 +116,8 @@ internal sealed record NodeOptionsFile
 
     public ImagesOptionsFile? Images { get; init; }
 
+    public LogsOptionsFile? Logs { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -139,6 +141,7 @@ internal sealed record NodeOptionsFile
         NodeName = NodeName ?? options.NodeName,
         Registries = Registries ?? options.Registries,
         Images = Images?.Over(options.Images) ?? options.Images,
+        Logs = Logs?.Over(options.Logs) ?? options.Logs,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
@@ -151,6 +154,7 @@ internal sealed record NodeOptionsFile
 
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true)]

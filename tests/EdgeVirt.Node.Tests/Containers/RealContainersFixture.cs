@@ -32,7 +32,7 @@ internal abstract class RealContainersFixture
     {
         Assert.That(File.Exists(Busybox), Is.True, "install busybox-static");
         directory = new TempDirectory();
-        options = new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") };
+        options = Adapt(new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") });
         directories = new NodeDirectories(options);
         image = new BusyboxImage(directory.Subdirectory("layer"));
         NetworkNamespaces.Create(Host);
@@ -60,6 +60,9 @@ internal abstract class RealContainersFixture
             directory.Dispose();
         }
     }
+
+    /// <summary>What a test wants other than usual of the node.</summary>
+    protected virtual NodeOptions Adapt(NodeOptions options) => options;
 
     protected static bool IsReady(WorkloadInstanceStatus status) => status.Conditions[0].Status == ConditionStatus.True;
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
+using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Networks.Names;
 using Microsoft.Extensions.Logging;
@@ -131,7 +132,7 @@ internal sealed partial class OciRuntime(
         {
             await Task.Run(() => Prepare(start), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
-            var pid = await Task.Run(() => Conmon.Create(Binary, id, directories), CancellationToken.None);
+            var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, directories), CancellationToken.None);
             Track(id, pid);
             qos.Place(start, pid);
             await start.Durable;
@@ -214,6 +215,7 @@ internal sealed partial class OciRuntime(
             DeleteTree(directory);
         }
 
+        LogArchive.End(id, directories);
         File.Delete(directories.Exit(id));
         cgroups.Remove(directories.Cgroup(id));
         runs.TryRemove(id, out _);

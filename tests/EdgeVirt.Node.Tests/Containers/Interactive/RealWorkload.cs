@@ -100,7 +100,7 @@ internal sealed class RealWorkload : IAsyncDisposable
         var container = new ContainerSpec
         {
             Name = "main", Image = "r.local/busybox:1", Command = ["/bin/busybox", "sh", "-c", script], WorkingDir = "/tmp",
-            Env = [new EnvVar { Name = "COLOUR", Value = "blue" }],
+            Env = [new EnvVar { Name = "COLOUR", Value = "blue" }], Stdin = template?.Containers is [{ Stdin: true }], Tty = template?.Containers is [{ Tty: true }],
         };
         var spec = (template ?? new PodSpec { Containers = [] }) with { TerminationGracePeriodSeconds = 0, Containers = [container with { VolumeMounts = template?.Volumes?.Select(volume => new VolumeMount { Name = volume.Name, MountPath = $"/{volume.Name}" }).ToList() }] };
         await agent.DesireAsync(++revision, new NodeDocument { Node = "n", Workloads = [new DesiredWorkload { Name = "web", Uid = "uid1", Generation = 1, Template = spec }] });
@@ -109,6 +109,7 @@ internal sealed class RealWorkload : IAsyncDisposable
         var server = new ChannelServer(
             [
                 new ExecVerb(Directories, containers, Cgroups, new MarkedProcesses(Directories, TimeProvider.System)).Verb,
+                new AttachVerb(Directories, containers, Records, Runtime, TimeProvider.System).Verb,
                 new PortForwardVerb(Directories, Records, containers).Verb,
                 new CopyVerb(Directories, containers).Verb,
             ],

@@ -80,6 +80,7 @@ internal static class App
             TopCommand.Create(terminal),
             NodeCommand.Create(terminal),
             ImageCommand.Create(terminal),
+            VolumeCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
             AuditCommand.Create(terminal),
             TokenCommand.Create(terminal),

@@ -24,6 +24,7 @@ namespace EdgeVirt.Contracts;
 [JsonSerializable(typeof(TelemetryQueryResult))]
 [JsonSerializable(typeof(AuditList))]
 [JsonSerializable(typeof(LocalImageList))]
+[JsonSerializable(typeof(LocalVolumeList))]
 [JsonSerializable(typeof(WorkloadSpec))]
 [JsonSerializable(typeof(NodeSpec))]
 [JsonSerializable(typeof(BoardClaimSpec))]

@@ -49,6 +49,9 @@ public sealed record DesiredWorkload
 
     /// <summary>What to run.</summary>
     public required PodSpec Template { get; init; }
+
+    /// <summary>How a new version takes over; absent: Recreate.</summary>
+    public UpdateStrategy? Strategy { get; init; }
 }
 
 /// <summary>A Config in a document.</summary>

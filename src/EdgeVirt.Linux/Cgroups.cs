@@ -42,6 +42,37 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
         return File.Exists(Path.Combine(root, controller, probe));
     }
 
+    /// <summary>
+    /// Whether groups have a file, e.g. <c>io.weight</c>: kernels are built without parts of a controller. Version 2: the
+    /// controller is turned on for the groups at the root, as the container runtime does it.
+    /// </summary>
+    /// <param name="controller">To which it belongs; in version 1 the hierarchy's name.</param>
+    /// <param name="file">The file.</param>
+    public bool HasFile(string controller, string file)
+    {
+        if (Layout != CgroupLayout.Unified)
+        {
+            return File.Exists(Path.Combine(root, controller, file));
+        }
+
+        if (!HasController(controller))
+        {
+            return false;
+        }
+
+        try
+        {
+            // The root itself has no such files.
+            File.WriteAllText(Path.Combine(root, "cgroup.subtree_control"), "+" + controller);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It may be on already.
+        }
+
+        return Directory.EnumerateDirectories(root).Any(group => File.Exists(Path.Combine(group, file)));
+    }
+
     /// <summary>What a group uses; null: there is no such group.</summary>
     /// <param name="path">Below the root, e.g. <c>/edgevirt/web-1</c>.</param>
     public CgroupUsage? Usage(string path)
@@ -151,6 +182,25 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
     /// <returns>False: there is no such group, or no such controller.</returns>
     public bool LimitMemory(string path, long bytes) =>
         TryWrite(Layout == CgroupLayout.Unified ? At("", path, "memory.max") : At("memory", path, "memory.limit_in_bytes"), bytes);
+
+    /// <summary>
+    /// Lets groups below a group have real-time shares; it is made if need be. Version 1 alone: there a group without a share of
+    /// its own has none to give, and a new one begins with none.
+    /// </summary>
+    /// <param name="path">The group; its parent has as much.</param>
+    /// <param name="microseconds">Of each period of the kernel's, a second.</param>
+    /// <returns>False: the kernel has no such shares, or its parent has less.</returns>
+    public bool ShareRealtime(string path, long microseconds)
+    {
+        if (Layout == CgroupLayout.Unified || !HasFile("cpu", "cpu.rt_runtime_us"))
+        {
+            return false;
+        }
+
+        var file = At("cpu", path, "cpu.rt_runtime_us");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        return Number(file) >= microseconds || TryWrite(file, microseconds);
+    }
 
     /// <summary>Removes an empty group in every hierarchy; one that is not there or not empty is left.</summary>
     public void Remove(string path)

@@ -71,6 +71,18 @@ public static class Mounts
         return Marshal.GetLastPInvokeError() is Native.EINVAL or Native.ENOENT ? false : throw Native.Failure($"unmount {target}");
     }
 
+    /// <summary>Unmounts all that is mounted on or below a directory, the newest first.</summary>
+    /// <param name="directory">Absolute, without a slash at its end.</param>
+    /// <param name="detach">As with <see cref="Unmount"/>.</param>
+    /// <exception cref="LinuxException">The kernel refused, e.g. because it is in use.</exception>
+    public static void UnmountBelow(string directory, bool detach = false)
+    {
+        foreach (var mount in List().Reverse().Where(mount => mount.Target == directory || mount.Target.StartsWith(directory + "/", StringComparison.Ordinal)))
+        {
+            Unmount(mount.Target, detach);
+        }
+    }
+
     /// <summary>Whether something is mounted exactly there.</summary>
     public static bool IsMounted(string target) => List().Any(mount => mount.Target == target);
 

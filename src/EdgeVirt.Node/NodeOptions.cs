@@ -33,6 +33,12 @@ internal sealed record NodeOptions
     /// <summary>How what containers write is kept.</summary>
     public LogsOptions Logs { get; init; } = new();
 
+    /// <summary>What workloads may have of the node's own file system; nothing by default.</summary>
+    public IReadOnlyList<AllowedHostPath> AllowedHostPaths { get; init; } = [];
+
+    /// <summary>Devices that this board calls by a name.</summary>
+    public IReadOnlyList<DeclaredDevice> Devices { get; init; } = [];
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -47,6 +53,9 @@ internal sealed record NodeOptions
 
     /// <summary>Most that telemetry may send per second, bytes, for thin links; 0: as much as the link takes.</summary>
     public long TelemetryMaxBytesPerSecond { get; init; }
+
+    /// <summary>Highest real-time priority that workloads may give their processes, 0 to 99; 0: none.</summary>
+    public int MaxRealtimePriority { get; init; }
 
     /// <summary>Memory that workloads together leave to the agent and the system, bytes, as the kubelet's systemReserved.</summary>
     public long SystemReservedBytes { get; init; } = 128L << 20;
@@ -105,10 +114,13 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.SystemReservedBytes is >= 0 and < (1L << 50), "systemReservedBytes must be between 0 and 1 PiB");
+        Check(options.MaxRealtimePriority is >= 0 and <= 99, "maxRealtimePriority must be between 0 and 99");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());
         faults.AddRange(options.Logs.Faults());
+        faults.AddRange(DeclaredDevice.Faults(options.Devices));
+        faults.AddRange(AllowedHostPath.Faults(options.AllowedHostPaths));
         foreach (var (host, registry) in options.Registries)
         {
             Check(

@@ -118,6 +118,10 @@ internal sealed record NodeOptionsFile
 
     public LogsOptionsFile? Logs { get; init; }
 
+    public IReadOnlyList<AllowedHostPath>? AllowedHostPaths { get; init; }
+
+    public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -125,6 +129,8 @@ internal sealed record NodeOptionsFile
     public int? TelemetryIntervalSeconds { get; init; }
 
     public long? OutboxMaxBytes { get; init; }
+
+    public int? MaxRealtimePriority { get; init; }
 
     public long? SystemReservedBytes { get; init; }
 
@@ -142,10 +148,13 @@ internal sealed record NodeOptionsFile
         Registries = Registries ?? options.Registries,
         Images = Images?.Over(options.Images) ?? options.Images,
         Logs = Logs?.Over(options.Logs) ?? options.Logs,
+        AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
+        Devices = Devices ?? options.Devices,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
+        MaxRealtimePriority = MaxRealtimePriority ?? options.MaxRealtimePriority,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
         ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,

@@ -18,5 +18,5 @@ internal sealed class BenchResult(string bench, params IReadOnlyList<(string Key
 
     private static string Text(double value) => Rounded(value).ToString(CultureInfo.InvariantCulture);
 
-    private static double Rounded(double value) => Math.Round(value, Math.Abs(value) >= 100 ? 0 : Math.Abs(value) >= 10 ? 1 : 2);
+    private static double Rounded(double value) => Math.Round(value, Math.Abs(value) >= 100 ? 0 : Math.Abs(value) >= 10 ? 1 : Math.Abs(value) >= 0.1 ? 2 : 4);
 }

@@ -4,8 +4,10 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Oci;
+using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -160,7 +162,9 @@ internal static class ContainerStartBench
             var directories = new NodeDirectories(options);
             var records = new RecordStore(directories, NullLogger<RecordStore>.Instance);
             var network = new NodeNetwork(options, hostNamespace);
-            var runtime = new OciRuntime(directories, records, network, new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance);
+            var volumes = new WorkloadVolumes(directories, new PersistentVolumes(directories, NullLogger<PersistentVolumes>.Instance));
+            var parts = new SandboxParts(network, volumes, new ContainerMounts(directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]));
+            var runtime = new OciRuntime(directories, records, parts, new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance);
             records.Load();
             await runtime.RecoverAsync(CancellationToken.None);
             return new Ours(options, records, runtime, network, new StoredImage("sha256:bench", new ImageConfig { Cmd = ["/bin/true"] }, [root]));
@@ -176,7 +180,7 @@ internal static class ContainerStartBench
             var target = WorkloadTarget.Of("bench", workload, new References(new NodeDocument { Node = "bench" }), null);
             var sandbox = runtime.Allocate(new SandboxRecord
             {
-                Id = target.SandboxId, Workload = workload.Name, Uid = workload.Uid, Hash = target.Hash, HostNetwork = !bridge,
+                Id = SandboxRecord.IdOf(workload.Name, workload.Uid), Workload = workload.Name, Uid = workload.Uid, Hash = target.Hash, HostNetwork = !bridge,
             });
             records.Put(sandbox);
             await runtime.CreateSandboxAsync(sandbox, target, CancellationToken.None);
@@ -203,7 +207,7 @@ internal static class ContainerStartBench
 
             foreach (var sandbox in records.Sandboxes)
             {
-                await runtime.RemoveSandboxAsync(sandbox, volumes: true, CancellationToken.None);
+                await runtime.RemoveSandboxAsync(sandbox, emptyDirs: true, CancellationToken.None);
             }
 
             runtime.Dispose();

@@ -6,6 +6,7 @@ using EdgeVirt.Benchmarks;
     ("agent-footprint", "memory, size and start of the published agent with ten containers", AgentFootprint.RunAsync),
     ("outbox", "durable telemetry records per second, alone and in groups, beside SQLite; and how fast they drain", OutboxBench.RunAsync),
     ("container-start", "ours beside the bare OCI runtime, podman and docker, with bridge and without", ContainerStartBench.RunAsync),
+    ("image-pull", "ours beside skopeo with umoci and podman, cold; bytes over a link that is cut; bytes of a new version", ImagePullBench.RunAsync),
     ("reconcile-scale", "one change among 10, 100 and 1,000 workloads", ReconcileScale.RunAsync),
 ];
 

@@ -3,6 +3,24 @@ namespace EdgeVirt.Node.Tests;
 public sealed class NodeOptionsTests
 {
     [Test]
+    public void Allowed_host_paths_are_read_and_checked()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, """{"allowedHostPaths": [{"pathPrefix": "/var/log", "readOnly": true}]}""");
+            var allowed = NodeOptionsReader.Read(["--config", path], _ => null).AllowedHostPaths.Single();
+            Assert.That((allowed.PathPrefix, allowed.ReadOnly), Is.EqualTo(("/var/log", true)));
+            File.WriteAllText(path, """{"allowedHostPaths": [{"pathPrefix": "/var/../etc"}]}""");
+            Assert.That(() => NodeOptionsReader.Read(["--config", path], _ => null), Throws.InstanceOf<NodeOptionsException>().With.Message.Contains("allowedHostPaths[0].pathPrefix"));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Test]
     public void The_command_line_wins_over_the_environment_and_that_over_the_file()
     {
         var file = Path.GetTempFileName();

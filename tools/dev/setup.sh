@@ -7,7 +7,7 @@ binutils|build up test bench|strips programs, checks the libraries of images
 git|build up test bench|tells the build which revision it is
 iproute2|up test bench|makes network namespaces, bridges and links
 nftables|up test bench|gives containers NAT and published ports
-conntrack|up test bench|leads who keeps sending UDP to a container's successor
+conntrack|up test bench|leads senders of UDP to the container that is there now
 dnsmasq-base|up test bench|answers for the names of workloads
 runc|up test bench|runs containers where crun cannot (hybrid control groups)
 crun|up test bench|runs containers
@@ -26,12 +26,12 @@ gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
 libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
 busybox-static|fast test bench|is what the containers of tests and benchmarks run
-podman|bench|is compared with
+podman|test bench|makes images for tests, is compared with
 docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on
 mmdebstrap|test debian|makes the plain Debian that tests boot
 qemu-system-x86|test|emulates the machine that it boots on
-e2fsprogs|test debian|makes its disks
+e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine
 '
 
 installed() {

@@ -189,7 +189,7 @@ cmd_smoke() {
 
 cmd_bench() {
   local name
-  if [ "${1:-}" = container-start ]; then setup_for bench; else setup_for build up; fi
+  if [ "${1:-}" = container-start ] || [ "${1:-}" = image-pull ]; then setup_for bench; else setup_for build up; fi
   for name in agent cli hub; do publish_part "$name" "$(native_architecture)"; done
   cmd_image busybox
   cmd_image sample

@@ -64,11 +64,12 @@ internal static class ImageCommand
             return ExitCodes.Ok;
         }
 
-        var table = new TableView("IMAGE", "DIGEST", "SIZE", "SHARED", "USED BY");
+        var table = new TableView("IMAGE", "DIGEST", "SIZE", "SHARED", "FETCHED", "USED BY");
         foreach (var image in images.Items)
         {
             table.Add(
-                string.Join(", ", image.References), image.Digest, Description.Bytes(image.UniqueBytes), Description.Bytes(image.SharedBytes), string.Join(", ", image.UsedBy));
+                string.Join(", ", image.References), image.Digest, Description.Bytes(image.UniqueBytes), Description.Bytes(image.SharedBytes),
+                image is { FetchedBytes: { } fetched, LayerBytes: { } all } ? $"{Description.Bytes(fetched)} of {Description.Bytes(all)}" : "-", string.Join(", ", image.UsedBy));
         }
 
         table.Write(invocation.Terminal);

@@ -20,15 +20,24 @@ internal static class ChannelOptions
     /// <param name="path">Last part of the endpoint's address.</param>
     /// <param name="open">What to open.</param>
     /// <param name="ct">Gives up.</param>
-    public static async Task<ClientChannel> OpenAsync(Invocation invocation, string workload, string path, OpenChannel open, CancellationToken ct)
+    public static Task<ClientChannel> OpenAsync(Invocation invocation, string workload, string path, OpenChannel open, CancellationToken ct) =>
+        OpenAsync(invocation, open, () => HubPaths.Query($"/api/v1/workloads/{Uri.EscapeDataString(workload)}/{path}", ("node", invocation.Get(Node))), ct);
+
+    /// <summary>Likewise for what a node itself keeps; through the hub, --node says which.</summary>
+    /// <exception cref="CliException">Neither --node nor --local was given.</exception>
+    public static Task<ClientChannel> OpenOnNodeAsync(Invocation invocation, string path, OpenChannel open, CancellationToken ct) => OpenAsync(
+        invocation,
+        open,
+        () => invocation.Get(Node) is { } node
+            ? $"/api/v1/nodes/{Uri.EscapeDataString(node)}/{path}"
+            : throw new CliException(ExitCodes.Usage, "it is not said on which node.", "Give --node NAME, or on the board itself --local."),
+        ct);
+
+    private static async Task<ClientChannel> OpenAsync(Invocation invocation, OpenChannel open, Func<string> path, CancellationToken ct)
     {
         IFrameTransport transport = invocation.Get(Local)
             ? await LocalAgent.ConnectAsync(invocation, ct)
-            : await WebSocketTransport.ConnectAsync(
-                invocation.Target(),
-                HubPaths.Query($"/api/v1/workloads/{Uri.EscapeDataString(workload)}/{path}", ("node", invocation.Get(Node))),
-                invocation.Timeout,
-                ct);
+            : await WebSocketTransport.ConnectAsync(invocation.Target(), path(), invocation.Timeout, ct);
         return await ClientChannel.OpenAsync(transport, open, ct);
     }
 }

@@ -28,6 +28,12 @@ public sealed record LocalImage
     /// <summary>What other images on the node use too, bytes.</summary>
     public long SharedBytes { get; init; }
 
+    /// <summary>Bytes of layers that came over the link when it was pulled; null: it came by hand, or with another name.</summary>
+    public long? FetchedBytes { get; init; }
+
+    /// <summary>Of all its layers as the registry has them, bytes: what a pull of an image with nothing alike on the node would fetch.</summary>
+    public long? LayerBytes { get; init; }
+
     /// <summary>When something last asked for it.</summary>
     public DateTimeOffset? LastUsedAt { get; init; }
 

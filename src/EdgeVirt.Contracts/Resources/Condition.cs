@@ -42,8 +42,14 @@ public static class ConditionTypes
     /// <summary>Workload: limits, requests and class do what the spec says. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
     public const string LimitsEnforced = "LimitsEnforced";
 
+    /// <summary>Workload: the newest version is in force, or on its way there; told on the way and when it failed. Reasons: <see cref="ProgressingReasons"/>.</summary>
+    public const string Progressing = "Progressing";
+
     /// <summary>Workload: every container has the seccomp profile that it is to have. Reasons: <see cref="SeccompEnforcedReasons"/>.</summary>
     public const string SeccompEnforced = "SeccompEnforced";
+
+    /// <summary>Workload: every container has the AppArmor profile that it is to have. Reasons: <see cref="AppArmorEnforcedReasons"/>.</summary>
+    public const string AppArmorEnforced = "AppArmorEnforced";
 
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
     public const string DesiredStateAccepted = "DesiredStateAccepted";
@@ -69,7 +75,10 @@ public static class ReadyReasons
     public const string ImagePullFailed = "ImagePullFailed";
     public const string ImageRefused = "ImageRefused";
     public const string PullBudgetExceeded = "PullBudgetExceeded";
+    public const string DeltaUnavailable = "DeltaUnavailable";
     public const string ReferenceMissing = "ReferenceMissing";
+    public const string DeviceMissing = "DeviceMissing";
+    public const string HostPathRefused = "HostPathRefused";
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
@@ -77,6 +86,10 @@ public static class ReadyReasons
     public const string Restarting = "Restarting";
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";
+    public const string Staging = ProgressingReasons.Staging;
+    public const string StagingFailed = ProgressingReasons.StagingFailed;
+    public const string Switching = ProgressingReasons.Switching;
+    public const string RolledBack = ProgressingReasons.RolledBack;
     public const string NoMatchingNode = "NoMatchingNode";
     public const string PortTaken = "PortTaken";
     public const string NodeOffline = "NodeOffline";
@@ -93,6 +106,18 @@ public static class LimitsEnforcedReasons
     public const string Enforced = "Enforced";
     public const string ControllerMissing = "ControllerMissing";
     public const string CapabilityMissing = "CapabilityMissing";
+    public const string NotAllowed = "NotAllowed";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.Progressing"/>.</summary>
+public static class ProgressingReasons
+{
+#pragma warning disable CS1591
+    public const string Staging = "Staging";
+    public const string StagingFailed = "StagingFailed";
+    public const string Switching = "Switching";
+    public const string RolledBack = "RolledBack";
 #pragma warning restore CS1591
 }
 
@@ -102,6 +127,14 @@ public static class SeccompEnforcedReasons
 #pragma warning disable CS1591
     public const string Enforced = "Enforced";
     public const string SeccompMissing = "SeccompMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.AppArmorEnforced"/>.</summary>
+public static class AppArmorEnforcedReasons
+{
+#pragma warning disable CS1591
+    public const string AppArmorMissing = "AppArmorMissing";
 #pragma warning restore CS1591
 }
 

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EdgeVirt.Contracts.Resources;
 
 /// <summary>What a container is given and what it may use; meanings are those of Kubernetes.</summary>
@@ -8,6 +10,18 @@ public sealed record ResourceRequirements
 
     /// <summary>Hard limits.</summary>
     public ResourceLimits? Limits { get; init; }
+
+    /// <summary>The only CPUs that it runs on, as <c>0-2,4</c> (OCI runtime specification, <c>cpu.cpus</c>); absent: all.</summary>
+    public string? Cpus { get; init; }
+
+    /// <summary>Bytes from which on its memory is reclaimed and it is slowed down, well before the limit ends it (cgroup version 2, <c>memory.high</c>).</summary>
+    public Quantity? MemoryHigh { get; init; }
+
+    /// <summary>Its share of the disk.</summary>
+    public BlockIO? BlockIO { get; init; }
+
+    /// <summary>Real-time priority for its processes.</summary>
+    public RealtimeScheduling? Realtime { get; init; }
 }
 
 /// <summary>What is kept for one container.</summary>
@@ -31,4 +45,12 @@ public sealed record ResourceLimits
 
     /// <summary>Processes and threads.</summary>
     public int? Pids { get; init; }
+
+    /// <summary>Bytes of huge pages of 2 MiB.</summary>
+    [JsonPropertyName("hugepages-2Mi")]
+    public Quantity? Hugepages2Mi { get; init; }
+
+    /// <summary>Bytes of huge pages of 1 GiB.</summary>
+    [JsonPropertyName("hugepages-1Gi")]
+    public Quantity? Hugepages1Gi { get; init; }
 }

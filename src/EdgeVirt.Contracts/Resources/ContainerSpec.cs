@@ -35,6 +35,9 @@ public sealed record ContainerSpec
     /// <summary>Where the workload's volumes appear.</summary>
     public IReadOnlyList<VolumeMount>? VolumeMounts { get; init; }
 
+    /// <summary>Devices of the node that it gets; while one is missing, the workload waits.</summary>
+    public IReadOnlyList<DeviceSpec>? Devices { get; init; }
+
     /// <summary>Whether it has started; until it succeeds the other two wait, and once it fails the container is restarted.</summary>
     public Probe? StartupProbe { get; init; }
 
@@ -101,6 +104,9 @@ public sealed record KeyRef
 
     /// <summary>The key in its data.</summary>
     public required string Key { get; init; }
+
+    /// <summary>Whether the variable is simply left out where there is no such key.</summary>
+    public bool Optional { get; init; }
 }
 
 /// <summary>Transport protocols that can be published.</summary>

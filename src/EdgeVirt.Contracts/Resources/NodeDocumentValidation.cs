@@ -25,7 +25,7 @@ public static class NodeDocumentValidation
         foreach (var workload in document.Workloads)
         {
             var validation = new Validation();
-            WorkloadValidation.Validate(new WorkloadSpec { Template = workload.Template }, validation);
+            WorkloadValidation.Validate(new WorkloadSpec { Template = workload.Template, Strategy = workload.Strategy }, validation);
             faults.AddRange(validation.Errors.Select(error => $"workload '{workload.Name}': {error.Field} {error.Reason}"));
         }
 

@@ -39,6 +39,22 @@ public sealed record ImagePullSpec
 {
     /// <summary>Most bytes of layers that one image may cost on a node's link, those that come again after a cut included; absent: no limit.</summary>
     public Quantity? MaxBytes { get; init; }
+
+    /// <summary>Whether only that is fetched of a layer which the node lacks; absent: <see cref="ImageDeltaPolicy.Preferred"/>.</summary>
+    public ImageDeltaPolicy? Delta { get; init; }
+}
+
+/// <summary>What of a layer is fetched when the node has some of its files already.</summary>
+public enum ImageDeltaPolicy
+{
+    /// <summary>What is missing; where that cannot be done (the layer is not zstd:chunked, say) all of it, and the node's log says why.</summary>
+    Preferred,
+
+    /// <summary>What is missing, or nothing: a layer of more than 64 KiB is never fetched whole, the condition says why.</summary>
+    Required,
+
+    /// <summary>Always all of it.</summary>
+    Never,
 }
 
 /// <summary>Names a resource of the kind that the field says.</summary>

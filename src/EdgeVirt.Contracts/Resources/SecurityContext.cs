@@ -26,6 +26,9 @@ public sealed record SecurityContext
 
     /// <summary>Which system calls are allowed; absent: the workload's.</summary>
     public SeccompProfile? SeccompProfile { get; init; }
+
+    /// <summary>Which AppArmor profile confines it; absent: the workload's.</summary>
+    public AppArmorProfile? AppArmorProfile { get; init; }
 }
 
 /// <summary>What holds for each container of a workload that does not say otherwise.</summary>
@@ -43,8 +46,17 @@ public sealed record PodSecurityContext
     /// <summary>Groups besides those that the image gives the user.</summary>
     public IReadOnlyList<int>? SupplementalGroups { get; init; }
 
+    /// <summary>
+    /// A group that every process has in addition, and to whom the volumes belong: emptyDirs and persistent volumes can be written
+    /// by it, files of Secrets and Configs be read.
+    /// </summary>
+    public int? FsGroup { get; init; }
+
     /// <summary>Which system calls are allowed; absent: RuntimeDefault.</summary>
     public SeccompProfile? SeccompProfile { get; init; }
+
+    /// <summary>Which AppArmor profile confines the containers; absent: none.</summary>
+    public AppArmorProfile? AppArmorProfile { get; init; }
 }
 
 /// <summary>Capabilities (capabilities(7)) by name, with or without <c>CAP_</c>, or <c>ALL</c>.</summary>

@@ -34,7 +34,7 @@ public sealed record WorkloadInstanceStatus
     /// <summary>In the order of the spec.</summary>
     public IReadOnlyList<ContainerStatus> Containers { get; init => field = value ?? []; } = [];
 
-    /// <summary>Ready, LimitsEnforced, and SeccompEnforced where it is not.</summary>
+    /// <summary>Ready, LimitsEnforced, Progressing while a version takes over or after it failed, and SeccompEnforced and AppArmorEnforced where they are not.</summary>
     public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 

@@ -8,6 +8,9 @@ public sealed record WorkloadSpec
 
     /// <summary>Where it runs; absent: on every node.</summary>
     public Placement? Placement { get; init; }
+
+    /// <summary>How a new version takes over; absent: Recreate, and back to the version before if the new one fails.</summary>
+    public UpdateStrategy? Strategy { get; init; }
 }
 
 /// <summary>Which nodes, and how many of them.</summary>

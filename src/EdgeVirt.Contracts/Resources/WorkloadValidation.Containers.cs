@@ -17,6 +17,8 @@ internal static partial class WorkloadValidation
         }
 
         ValidateResources(container.Resources, $"{path}.resources", v);
+        ValidateScheduling(container.Resources, $"{path}.resources", v);
+        ValidateDevices(container.Devices ?? [], $"{path}.devices", v);
         ValidateEnvironment(container.Env ?? [], $"{path}.env", v);
         var mounts = container.VolumeMounts ?? [];
         var paths = new HashSet<string>();
@@ -28,6 +30,7 @@ internal static partial class WorkloadValidation
                 v.Add($"{at}.name", $"there is no volume '{mounts[i].Name}' in spec.template.volumes");
             }
 
+            SubPath(mounts[i].SubPath, $"{at}.subPath", v);
             if (!IsAbsolute(mounts[i].MountPath) || mounts[i].MountPath == "/")
             {
                 v.Add($"{at}.mountPath", "must be an absolute path other than '/' and without '..'");

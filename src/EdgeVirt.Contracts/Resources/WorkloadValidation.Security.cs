@@ -8,6 +8,8 @@ internal static partial class WorkloadValidation
     {
         UserOrGroup(security?.RunAsUser, $"{path}.runAsUser", v);
         UserOrGroup(security?.RunAsGroup, $"{path}.runAsGroup", v);
+        UserOrGroup(security?.FsGroup, $"{path}.fsGroup", v);
+        Validate(security?.AppArmorProfile, $"{path}.appArmorProfile", v);
         var groups = security?.SupplementalGroups ?? [];
         for (var i = 0; i < groups.Count; i++)
         {
@@ -29,6 +31,7 @@ internal static partial class WorkloadValidation
             return;
         }
 
+        Validate(security.AppArmorProfile, $"{path}.appArmorProfile", v);
         var added = Capabilities(security.Capabilities?.Add, $"{path}.capabilities.add", v);
         Capabilities(security.Capabilities?.Drop, $"{path}.capabilities.drop", v);
         if (security.AllowPrivilegeEscalation == false && (security.Privileged || added.Contains(SysAdmin) || added.Contains(Capability.All)))
@@ -39,6 +42,14 @@ internal static partial class WorkloadValidation
         if (security is { Privileged: true, SeccompProfile.Type: SeccompProfileType.RuntimeDefault })
         {
             v.Add($"{path}.seccompProfile", "has no effect on a privileged container; leave one of the two out");
+        }
+    }
+
+    private static void Validate(AppArmorProfile? profile, string path, Validation v)
+    {
+        if (profile is not null && profile.Type == AppArmorProfileType.Localhost == string.IsNullOrWhiteSpace(profile.LocalhostProfile))
+        {
+            v.Add($"{path}.localhostProfile", "names the profile with type Localhost, and is for that type alone");
         }
     }
 

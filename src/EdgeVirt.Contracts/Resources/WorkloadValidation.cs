@@ -14,6 +14,7 @@ internal static partial class WorkloadValidation
 
         Labels.Validate(spec.Placement?.NodeSelector, "spec.placement.nodeSelector", v);
         Validate(spec.Template, "spec.template", v);
+        Validate(spec.Strategy, spec.Template, "spec.strategy", v);
     }
 
     private static void Validate(PodSpec pod, string path, Validation v)

@@ -9,7 +9,7 @@ using EdgeVirt.Hub.Tunnels;
 
 namespace EdgeVirt.Hub.Api;
 
-/// <summary>What people do in running containers, over a WebSocket that carries the frames of tunnel.proto.</summary>
+/// <summary>What people do in running containers and with what nodes keep, over a WebSocket that carries the frames of tunnel.proto.</summary>
 internal static class ChannelEndpoints
 {
     private const int MostCommandLength = 200;
@@ -37,6 +37,7 @@ internal static class ChannelEndpoints
         {
             IsFrequent = true,
         },
+        .. VolumeRoutes.All,
     ];
 
     /// <summary>WebSockets. A caller whose network vanished says nothing: only a ping finds out, and ends what it had begun.</summary>
@@ -47,14 +48,15 @@ internal static class ChannelEndpoints
     {
         foreach (var route in Routes)
         {
-            api.MapGet($"/workloads/{{name}}/{route.Path}", (string name, string? node, HttpContext context) => ServeAsync(route, name, node, context))
-                .WithMetadata(new NeedsWrite())
-                .WithTags(ResourceKind.Workload.Name)
+            api.MapGet($"/{route.Kind.Plural}/{{name}}/{route.Path}", (string name, string? node, HttpContext context) => ServeAsync(route, name, node, context))
+                .WithMetadata(route.IsReading ? [] : [new NeedsWrite()])
+                .WithTags(route.Kind.Name)
                 .WithSummary(route.Summary)
                 .WithDescription(
                     "A WebSocket: each binary message is a TunnelFrame of EdgeVirt's tunnel.proto, on one channel. " + route.Description +
                     " Both sides send no more data than the other's window frames allow. The hub's last frame closes the channel and says why. " +
-                    "node: which node, needed where several run it. A read-only token is refused. Who ran what where is put on the audit log; what was typed is not.")
+                    (route.Kind == ResourceKind.Workload ? "node: which node, needed where several run it. " : "") + (route.IsReading ? "" : "A read-only token is refused. ") +
+                    "Who did what where is put on the audit log; what was typed is not.")
                 .Produces(StatusCodes.Status101SwitchingProtocols)
                 .Produces<ApiError>(400)
                 .Produces<ApiError>(403);
@@ -83,7 +85,7 @@ internal static class ChannelEndpoints
             }
 
             id = first.Channel;
-            route.SetWorkload(first.Open, name);
+            route.SetName(first.Open, name);
             close = await RelayAsync(route, name, node, first, caller, context, started => reading = started, ending.Token);
         }
         catch (InvalidDataException e)
@@ -108,8 +110,8 @@ internal static class ChannelEndpoints
         ChannelRoute route, string name, string? wanted, TunnelFrame first, WebSocketFrames caller, HttpContext context, Action<Task> started, CancellationToken ct)
     {
         var audit = context.RequestServices.GetRequiredService<AuditLog>();
-        var (actor, action) = (BearerAuthentication.TokenOf(context).Name, $"{route.Path} Workload/{name}");
-        var (node, status, error) = await WorkloadNodes.FindAsync(context.RequestServices.GetRequiredService<ResourceStore>(), name, wanted, ct);
+        var (actor, action) = (BearerAuthentication.TokenOf(context).Name, $"{route.Path} {route.Kind.Name}/{name}");
+        var (node, status, error) = await route.FindNodeAsync(context.RequestServices.GetRequiredService<ResourceStore>(), name, wanted, ct);
         if (node is null)
         {
             await audit.WriteAsync(actor, action, ok: false, error!.Message, CancellationToken.None);
@@ -178,18 +180,4 @@ internal static class ChannelEndpoints
     private static string ContainerOf(string container) => container.Length == 0 ? "" : $"container {container}: ";
 
     private static string Shorten(string text) => text.Length <= MostCommandLength ? text : text[..MostCommandLength] + "…";
-
-    /// <summary>One of the verbs that callers reach.</summary>
-    /// <param name="Path">Last part of the address, and the CLI's verb.</param>
-    /// <param name="Verb">What the first frame has to open.</param>
-    /// <param name="Summary">For the description of the API.</param>
-    /// <param name="Description">Likewise.</param>
-    /// <param name="SetWorkload">The workload of the address is the one that counts.</param>
-    /// <param name="Describe">For the audit log: never anything that was typed or sent.</param>
-    private sealed record ChannelRoute(
-        string Path, OpenChannel.VerbOneofCase Verb, string Summary, string Description, Action<OpenChannel, string> SetWorkload, Func<OpenChannel, string> Describe)
-    {
-        /// <summary>Whether it is asked for so often that the audit log is told only once a minute.</summary>
-        public bool IsFrequent { get; init; }
-    }
 }

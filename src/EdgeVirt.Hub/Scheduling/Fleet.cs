@@ -33,6 +33,17 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
     /// <summary>Names of the Configs that the template refers to.</summary>
     public IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name, []);
 
+    /// <summary>Those Secrets without which the workload does not run.</summary>
+    public IReadOnlySet<string> RequiredSecrets { get; } = Named(
+        Spec.Template,
+        env => env.SecretKeyRef is { Optional: false } key ? key.Name : null,
+        volume => volume.Secret is { Optional: false } secret ? secret.SecretName : null,
+        (Spec.Template.ImagePullSecrets ?? []).Select(secret => secret.Name));
+
+    /// <summary>Those Configs without which the workload does not run.</summary>
+    public IReadOnlySet<string> RequiredConfigs { get; } = Named(
+        Spec.Template, env => env.ConfigKeyRef is { Optional: false } key ? key.Name : null, volume => volume.Config is { Optional: false } config ? config.Name : null, []);
+
     public static FleetWorkload Of(Resource workload) => new(
         workload.Metadata.Name, workload.Metadata.Uid ?? "", workload.Metadata.Generation ?? 0, workload.SpecOf<WorkloadSpec>())
     {

@@ -27,6 +27,7 @@ internal static class NodeDocumentRenderer
                     Uid = workload.Uid,
                     Generation = workload.Generation,
                     Template = workload.Spec.Template,
+                    Strategy = workload.Spec.Strategy,
                 }),
             ],
             Configs = [.. Referenced(workloads, workload => workload.Configs, configs).Select(entry => new DesiredConfig { Name = entry.Name, Data = entry.Data })],

@@ -204,8 +204,8 @@ internal sealed partial class Scheduler(
             placed,
             instances.Of(name),
             [
-                .. workload.Secrets.Where(secret => !view.Secrets.ContainsKey(secret)).Select(secret => $"Secret '{secret}'"),
-                .. workload.Configs.Where(config => !view.Configs.ContainsKey(config)).Select(config => $"Config '{config}'"),
+                .. workload.RequiredSecrets.Where(secret => !view.Secrets.ContainsKey(secret)).Select(secret => $"Secret '{secret}'"),
+                .. workload.RequiredConfigs.Where(config => !view.Configs.ContainsKey(config)).Select(config => $"Config '{config}'"),
             ],
             view.Nodes.Values.Count(workload.Matches),
             takenPorts.GetValueOrDefault(workload.Uid) ?? []);

@@ -43,7 +43,14 @@ internal static class WorkloadStatuses
             DesiredInstances = facts.Placed.Count,
             ReadyInstances = ready,
             Instances = instances,
-            Conditions = Limits(wanted) is { } limits ? [overall, Dated(limits, previous?.Conditions, now)] : [overall],
+            Conditions =
+            [
+                overall,
+                .. new[] { ConditionTypes.LimitsEnforced, ConditionTypes.SeccompEnforced, ConditionTypes.AppArmorEnforced, ConditionTypes.Progressing }
+                    .Select(type => Worst(wanted, type))
+                    .OfType<Condition>()
+                    .Select(condition => Dated(condition, previous?.Conditions, now)),
+            ],
         };
     }
 
@@ -99,6 +106,12 @@ internal static class WorkloadStatuses
         var first = wanted.First(instance => !IsReady(instance, generation));
         var condition = ReadyOf(first);
         var count = $"{ready} of {wanted.Count} instances are ready";
+        if (condition?.Status == ConditionStatus.True && ConditionOf(first, ConditionTypes.Progressing) is { } progress)
+        {
+            // The version before does what it is there for; this says where the newest one is.
+            return Ready(ConditionStatus.False, progress.Reason, $"{count}; {first.Node}: {progress.Message}");
+        }
+
         return condition is null or { Status: ConditionStatus.True }
             ? Ready(ConditionStatus.False, ReadyReasons.Pending, $"{count}; {first.Node} has not acted on generation {generation} yet.")
             : Ready(ConditionStatus.False, condition.Reason, $"{count}; {first.Node}: {condition.Message ?? condition.Reason}");
@@ -117,10 +130,11 @@ internal static class WorkloadStatuses
     private static string Listed(List<string> all, string separator) =>
         string.Join(separator, all.Take(MostNamed)) + (all.Count > MostNamed ? $" and {all.Count - MostNamed} more" : "");
 
-    private static Condition? Limits(List<WorkloadInstanceStatus> wanted)
+    /// <summary>What a node says that does not hold, else what one of them says; null: none says anything.</summary>
+    private static Condition? Worst(List<WorkloadInstanceStatus> wanted, string type)
     {
         var reported = wanted
-            .Select(instance => (instance.Node, Condition: instance.Conditions.FirstOrDefault(condition => condition.Type == ConditionTypes.LimitsEnforced)))
+            .Select(instance => (instance.Node, Condition: ConditionOf(instance, type)))
             .Where(entry => entry.Condition is not null)
             .ToList();
         if (reported.Count == 0)
@@ -128,16 +142,17 @@ internal static class WorkloadStatuses
             return null;
         }
 
-        var broken = reported.FirstOrDefault(entry => entry.Condition!.Status != ConditionStatus.True);
-        var condition = broken.Condition ?? reported[0].Condition!;
-        return condition with { Message = broken.Condition is null ? null : $"{broken.Node}: {condition.Message}", LastTransitionTime = null };
+        var (node, condition) = reported.Find(entry => entry.Condition!.Status != ConditionStatus.True) is { Condition: not null } broken ? broken : reported[0];
+        return condition! with { Message = condition.Message is { } message ? $"{node}: {message}" : null, LastTransitionTime = null };
     }
 
     private static bool IsReady(WorkloadInstanceStatus instance, long generation) =>
         instance.ObservedGeneration == generation && ReadyOf(instance)?.Status == ConditionStatus.True;
 
-    private static Condition? ReadyOf(WorkloadInstanceStatus instance) =>
-        instance.Conditions.FirstOrDefault(condition => condition.Type == ConditionTypes.Ready);
+    private static Condition? ReadyOf(WorkloadInstanceStatus instance) => ConditionOf(instance, ConditionTypes.Ready);
+
+    private static Condition? ConditionOf(WorkloadInstanceStatus instance, string type) =>
+        instance.Conditions.FirstOrDefault(condition => condition.Type == type);
 
     private static Condition Ready(ConditionStatus status, string reason, string message) =>
         new() { Type = ConditionTypes.Ready, Status = status, Reason = reason, Message = message };

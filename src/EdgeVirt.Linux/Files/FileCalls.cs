@@ -62,9 +62,11 @@ internal static unsafe partial class FileCalls
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     public struct Stat
     {
+        [FieldOffset(16)] public uint Links;
         [FieldOffset(20)] public uint User;
         [FieldOffset(24)] public uint Group;
         [FieldOffset(28)] public ushort Mode;
+        [FieldOffset(32)] public ulong Inode;
         [FieldOffset(40)] public ulong Size;
         [FieldOffset(64)] public long AccessSeconds;
         [FieldOffset(72)] public uint AccessNanoseconds;
@@ -72,6 +74,8 @@ internal static unsafe partial class FileCalls
         [FieldOffset(120)] public uint ModifyNanoseconds;
         [FieldOffset(128)] public uint DeviceMajor;
         [FieldOffset(132)] public uint DeviceMinor;
+        [FieldOffset(136)] public uint FileSystemMajor;
+        [FieldOffset(140)] public uint FileSystemMinor;
 
         public readonly uint Type => Mode & TypeMask;
     }
@@ -90,11 +94,18 @@ internal static unsafe partial class FileCalls
     /// <summary>Likewise; links are followed as if the directory were the root.</summary>
     public static int OpenInRoot(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags) => Open(directory, path, flags, ResolveInRoot);
 
+    /// <summary>Likewise, by RESOLVE_* flags of openat2(2).</summary>
+    public static int OpenWith(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags, ulong resolve) => Open(directory, path, flags, resolve);
+
     /// <summary>What a symbolic link leads to; null: it is none, or gone.</summary>
-    public static string? ReadLink(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    /// <param name="directory">Null: the path is absolute.</param>
+    /// <param name="name">Its path.</param>
+    public static string? ReadLink(SafeFileHandle? directory, ReadOnlySpan<byte> name)
     {
         var buffer = new byte[4096];
-        var length = readlinkat(directory, Terminated(name), buffer, (nuint)buffer.Length);
+        var length = directory is null
+            ? readlink(Terminated(name), buffer, (nuint)buffer.Length)
+            : readlinkat(directory, Terminated(name), buffer, (nuint)buffer.Length);
         return length < 0 ? null : System.Text.Encoding.UTF8.GetString(buffer, 0, (int)length);
     }
 
@@ -141,6 +152,12 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint readlinkat(SafeFileHandle directory, byte[] name, byte[] buffer, nuint size);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint readlink(byte[] path, byte[] buffer, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true)]
+    public static partial int Rename(byte[] from, byte[] to);
 
     [LibraryImport("libc", EntryPoint = "renameat", SetLastError = true)]
     public static partial int RenameAt(SafeFileHandle fromDirectory, byte[] from, SafeFileHandle directory, byte[] name);

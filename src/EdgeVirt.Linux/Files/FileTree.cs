@@ -36,6 +36,16 @@ public static unsafe class FileTree
         RemoveAt(parent, Encoding.UTF8.GetBytes(Path.GetFileName(full)));
     }
 
+    /// <summary>Gives a file or symbolic link another name, in place of what has it; a link is never followed, also one to a directory.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Rename(string from, string to)
+    {
+        if (Result(FileCalls.Rename(Terminated(Encoding.UTF8.GetBytes(from)), Terminated(Encoding.UTF8.GetBytes(to)))) is var error and not 0)
+        {
+            throw new LinuxException($"rename {from} to {to}", error);
+        }
+    }
+
     internal static void RemoveAt(SafeFileHandle parent, ReadOnlySpan<byte> name)
     {
         var terminated = Terminated(name);

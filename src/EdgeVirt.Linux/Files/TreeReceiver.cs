@@ -32,7 +32,7 @@ public static class TreeReceiver
         {
             using (var tree = ConfinedTree.Open($"/proc/self/fd/{directory.DangerousGetHandle()}/."))
             {
-                await UnpackAsync(tar, tree, temporary, user, group, ct).ConfigureAwait(false);
+                await UnpackAsync(tar, tree, temporary, (user, group), ct).ConfigureAwait(false);
                 tree.Sync();
             }
 
@@ -45,7 +45,21 @@ public static class TreeReceiver
         }
     }
 
-    private static async Task UnpackAsync(Stream tar, ConfinedTree tree, string temporary, uint user, uint group, CancellationToken ct)
+    /// <summary>Makes anew what <see cref="TreeSender.BackUpAsync"/> wrote, with owners and links as they were.</summary>
+    /// <param name="tar">What came; it throws where it broke off.</param>
+    /// <param name="directory">Empty, and nobody else's.</param>
+    /// <param name="ct">Gives up; what has been written so far stays.</param>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="InvalidDataException">It is no such tar.</exception>
+    public static async Task RestoreAsync(Stream tar, string directory, CancellationToken ct)
+    {
+        using var tree = ConfinedTree.Open(directory);
+        await UnpackAsync(tar, tree, "", owner: null, ct).ConfigureAwait(false);
+        tree.Sync();
+    }
+
+    // Without an owner, everything belongs to whom the tar says.
+    private static async Task UnpackAsync(Stream tar, ConfinedTree tree, string temporary, (uint User, uint Group)? owner, CancellationToken ct)
     {
         List<(byte[] Path, EntryMetadata Metadata)> directories = [];
         var count = 0;
@@ -53,7 +67,8 @@ public static class TreeReceiver
         {
             while (await NextAsync(reader, ct).ConfigureAwait(false) is { } entry)
             {
-                var path = Encoding.UTF8.GetBytes(temporary + PathOf(entry.Name));
+                var path = PathIn(temporary, entry.Name);
+                var (user, group) = owner ?? ((uint)entry.Uid, (uint)entry.Gid);
                 var metadata = new EntryMetadata { Mode = (uint)entry.Mode, User = user, Group = group, ModifiedSeconds = entry.ModificationTime.ToUnixTimeSeconds() };
                 count++;
                 switch (entry.EntryType)
@@ -67,6 +82,12 @@ public static class TreeReceiver
                         break;
                     case TarEntryType.RegularFile:
                         await WriteAsync(tree, path, entry, metadata, ct).ConfigureAwait(false);
+                        break;
+                    case TarEntryType.HardLink when owner is null:
+                        tree.MakeHardLink(path, PathIn(temporary, entry.LinkName));
+                        break;
+                    case TarEntryType.Fifo when owner is null:
+                        tree.MakeFifo(path, metadata);
                         break;
                     default:
                         throw new InvalidDataException($"'{entry.Name}' is neither file, directory nor symbolic link.");
@@ -110,6 +131,8 @@ public static class TreeReceiver
 
         ConfinedTree.Finish(handle, metadata);
     }
+
+    private static byte[] PathIn(string temporary, string name) => Encoding.UTF8.GetBytes((temporary + PathOf(name)).TrimStart('/'));
 
     /// <summary>The part below the source, with a slash before it; empty for the source itself.</summary>
     private static string PathOf(string name)

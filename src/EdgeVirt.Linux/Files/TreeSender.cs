@@ -24,9 +24,25 @@ public static class TreeSender
     /// <param name="ct">Gives up.</param>
     /// <exception cref="LinuxException">Something cannot be read.</exception>
     /// <exception cref="InvalidDataException">Something cannot be in a tar.</exception>
-    public static async Task SendAsync(SafeFileHandle source, Stream tar, CancellationToken ct)
+    public static Task SendAsync(SafeFileHandle source, Stream tar, CancellationToken ct) => SendAsync(source, tar, asBackup: false, ct);
+
+    /// <summary>Sends a directory such that <see cref="TreeReceiver.RestoreAsync"/> makes it anew: with owners, hard links and fifos. Extended attributes are left out.</summary>
+    /// <param name="directory">Absolute path; nobody else can change what it leads to.</param>
+    /// <param name="tar">Where to; stays open.</param>
+    /// <param name="ct">Gives up.</param>
+    /// <exception cref="LinuxException">Something cannot be read.</exception>
+    /// <exception cref="InvalidDataException">Something cannot be in a tar.</exception>
+    public static async Task BackUpAsync(string directory, Stream tar, CancellationToken ct)
     {
-        await using var writer = new TarWriter(tar, TarEntryFormat.Pax, leaveOpen: true);
+        using var root = RootedDirectory.Open("/");
+        using var source = root.OpenSource(directory);
+        await SendAsync(source, tar, asBackup: true, ct).ConfigureAwait(false);
+    }
+
+    private static async Task SendAsync(SafeFileHandle source, Stream tar, bool asBackup, CancellationToken ct)
+    {
+        await using var tarWriter = new TarWriter(tar, TarEntryFormat.Pax, leaveOpen: true);
+        var writer = new EntryWriter(tarWriter, asBackup);
         if (Status(source, default, out var stat) is var error and not 0)
         {
             throw new LinuxException("stat", error);
@@ -45,14 +61,14 @@ public static class TreeSender
         }
     }
 
-    private static async Task SendDirectoryAsync(TarWriter writer, SafeFileHandle directory, Stat stat, string path, int depth, CancellationToken ct)
+    private static async Task SendDirectoryAsync(EntryWriter writer, SafeFileHandle directory, Stat stat, string path, int depth, CancellationToken ct)
     {
         if (depth > MostDepth)
         {
             throw new InvalidDataException($"'{path}' lies more than {MostDepth} directories deep.");
         }
 
-        await writer.WriteEntryAsync(With(new PaxTarEntry(TarEntryType.Directory, path), stat), ct).ConfigureAwait(false);
+        await writer.WriteAsync(new PaxTarEntry(TarEntryType.Directory, path), stat, ct).ConfigureAwait(false);
         foreach (var bytes in FileTree.Names(directory))
         {
             ct.ThrowIfCancellationRequested();
@@ -63,15 +79,21 @@ public static class TreeSender
         }
     }
 
-    private static async Task SendEntryAsync(TarWriter writer, SafeFileHandle directory, byte[] name, Stat stat, string path, int depth, CancellationToken ct)
+    private static async Task SendEntryAsync(EntryWriter writer, SafeFileHandle directory, byte[] name, Stat stat, string path, int depth, CancellationToken ct)
     {
         if (stat.Type == TypeSymlink)
         {
             if (ReadLink(directory, name) is { Length: > 0 } target)
             {
-                await writer.WriteEntryAsync(With(new PaxTarEntry(TarEntryType.SymbolicLink, path) { LinkName = target }, stat), ct).ConfigureAwait(false);
+                await writer.WriteAsync(new PaxTarEntry(TarEntryType.SymbolicLink, path) { LinkName = target }, stat, ct).ConfigureAwait(false);
             }
 
+            return;
+        }
+
+        if (stat.Type == TypeFifo && writer.IsBackup)
+        {
+            await writer.WriteAsync(new PaxTarEntry(TarEntryType.Fifo, path), stat, ct).ConfigureAwait(false);
             return;
         }
 
@@ -98,19 +120,18 @@ public static class TreeSender
         }
     }
 
-    private static async Task SendFileAsync(TarWriter writer, SafeFileHandle file, Stat stat, string path, CancellationToken ct)
+    private static async Task SendFileAsync(EntryWriter writer, SafeFileHandle file, Stat stat, string path, CancellationToken ct)
     {
+        if (writer.FirstNameOf(stat, path) is { } first)
+        {
+            await writer.WriteAsync(new PaxTarEntry(TarEntryType.HardLink, path) { LinkName = first }, stat, ct).ConfigureAwait(false);
+            return;
+        }
+
         // The handle's owner disposes it, and this stream holds nothing beside it.
         var content = new FileStream(new SafeFileHandle(file.DangerousGetHandle(), ownsHandle: false), FileAccess.Read, bufferSize: 0);
         await using var bounded = new FixedLengthStream(content, (long)stat.Size);
-        await writer.WriteEntryAsync(With(new PaxTarEntry(TarEntryType.RegularFile, path) { DataStream = bounded }, stat), ct).ConfigureAwait(false);
-    }
-
-    private static PaxTarEntry With(PaxTarEntry entry, Stat stat)
-    {
-        entry.Mode = (UnixFileMode)(stat.Mode & 0xFFF);
-        entry.ModificationTime = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(stat.ModifySeconds, 0, int.MaxValue));
-        return entry;
+        await writer.WriteAsync(new PaxTarEntry(TarEntryType.RegularFile, path) { DataStream = bounded }, stat, ct).ConfigureAwait(false);
     }
 
     private static string NameOf(byte[] name, string path)
@@ -131,5 +152,28 @@ public static class TreeSender
             ENOENT or ENOTDIR or ELOOP => null,
             _ => throw new LinuxException($"open {path[(path.IndexOf('/', StringComparison.Ordinal) + 1)..]}", error),
         };
+    }
+
+    private sealed class EntryWriter(TarWriter tar, bool isBackup)
+    {
+        private readonly Dictionary<ulong, string> names = [];
+
+        public bool IsBackup => isBackup;
+
+        /// <summary>The name under which a file with several was written before; null: this is the first.</summary>
+        public string? FirstNameOf(Stat stat, string path) =>
+            !isBackup || stat.Links < 2 || names.TryAdd(stat.Inode, path) ? null : names[stat.Inode];
+
+        public Task WriteAsync(PaxTarEntry entry, Stat stat, CancellationToken ct)
+        {
+            entry.Mode = (UnixFileMode)(stat.Mode & 0xFFF);
+            entry.ModificationTime = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(stat.ModifySeconds, 0, int.MaxValue));
+            if (isBackup)
+            {
+                (entry.Uid, entry.Gid) = ((int)stat.User, (int)stat.Group);
+            }
+
+            return tar.WriteEntryAsync(entry, ct);
+        }
     }
 }

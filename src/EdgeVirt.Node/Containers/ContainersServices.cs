@@ -5,6 +5,7 @@ using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Interactive;
 using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Oci;
+using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.Reconcile;
@@ -22,6 +23,8 @@ internal static class ContainersServices
         .AddSingleton<RecordStore>()
         .AddSingleton(_ => new Cgroups())
         .AddSingleton<QualityOfService>()
+        .AddVolumes()
+        .AddSingleton<SandboxParts>()
         .AddSingleton<IContainerRuntime, OciRuntime>()
         .AddSingleton<ContainerRuntimeName>(provider => () => provider.GetRequiredService<IContainerRuntime>().Version)
         .AddSingleton<IContainerImages>(provider => provider.GetRequiredService<ImageStore>())

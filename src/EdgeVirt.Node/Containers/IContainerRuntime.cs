@@ -33,12 +33,20 @@ internal interface IContainerRuntime
     /// <summary>Name and version, e.g. <c>runc 1.1.5</c>.</summary>
     string Version { get; }
 
-    /// <summary>Controllers (<c>cpu</c>, <c>memory</c>, <c>pids</c>) whose limits cannot be enforced here; <c>oom</c>: the order in which
-    /// processes are ended for want of memory cannot.</summary>
+    /// <summary>What cannot be enforced here, in the words of <see cref="Oci.Enforcement"/>.</summary>
     IReadOnlyList<string> MissingControllers { get; }
+
+    /// <summary>Highest real-time priority that the node allows; 0: none.</summary>
+    int MaxRealtimePriority => 0;
 
     /// <summary>Whether the system calls of containers can be filtered here.</summary>
     bool HasSeccomp { get; }
+
+    /// <summary>Whether containers can be confined by AppArmor here.</summary>
+    bool HasAppArmor => true;
+
+    /// <summary>What a workload wants of this node and cannot have now; null: nothing.</summary>
+    WorkloadProblem? ProblemOf(PodSpec template) => null;
 
     /// <summary>Raised with a container's id when it ended, on any thread.</summary>
     event Action<string>? Ended;
@@ -59,8 +67,24 @@ internal interface IContainerRuntime
     /// <exception cref="StartFailedException">It could not.</exception>
     Task CreateSandboxAsync(SandboxRecord sandbox, WorkloadTarget target, CancellationToken ct);
 
-    /// <summary>Frees network and volumes; emptyDirs only with <paramref name="volumes"/>.</summary>
-    Task RemoveSandboxAsync(SandboxRecord sandbox, bool volumes, CancellationToken ct);
+    /// <summary>
+    /// Has the published ports of <paramref name="to"/> lead there instead of to <paramref name="from"/>, all at one moment: no
+    /// connection is refused, and those that are open stay where they are.
+    /// </summary>
+    /// <param name="from">Both are made, and of the same workload.</param>
+    /// <param name="to">With the ports that it is to publish; <paramref name="from"/> has none afterwards.</param>
+    /// <param name="ct">Before it began.</param>
+    /// <exception cref="StartFailedException">It could not; nothing has changed.</exception>
+    Task MovePortsAsync(SandboxRecord from, SandboxRecord to, CancellationToken ct);
+
+    /// <summary>Brings the files made of Secrets and Configs up to date, under running containers too.</summary>
+    /// <exception cref="StartFailedException">One is missing; its files stay as they are.</exception>
+    void RefreshFiles(SandboxRecord sandbox, WorkloadTarget target)
+    {
+    }
+
+    /// <summary>Frees network and volumes; emptyDirs only with <paramref name="emptyDirs"/>, persistent volumes never.</summary>
+    Task RemoveSandboxAsync(SandboxRecord sandbox, bool emptyDirs, CancellationToken ct);
 
     /// <summary>Begins a run; gives when it began.</summary>
     /// <exception cref="StartFailedException">It could not; nothing runs.</exception>

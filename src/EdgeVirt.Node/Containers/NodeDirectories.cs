@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -16,7 +17,10 @@ internal sealed class NodeDirectories(NodeOptions options)
     public string Sandboxes { get; } = Path.Combine(options.DataDir, "sandboxes");
 
     /// <summary>emptyDir volumes, a directory per workload.</summary>
-    public string Volumes { get; } = Path.Combine(options.DataDir, "volumes");
+    public string Volumes { get; } = Path.GetFullPath(Path.Combine(options.DataDir, "volumes"));
+
+    /// <summary>Volumes that outlive workloads, a directory each.</summary>
+    public string PersistentVolumes { get; } = Path.GetFullPath(Path.Combine(options.DataDir, "persistent-volumes"));
 
     /// <summary>
     /// conmon leaves the exit code here, in a file named like the container. It syncs that file, so it lies on the tmpfs;
@@ -70,6 +74,11 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     public string Bundle(string id) => Path.Combine(Bundles, id);
 
+    /// <summary>Mounts of one run's volumes that had to be looked up.</summary>
+    public string MountSources(string id) => Path.Combine(Path.GetFullPath(Private), "mounts", id);
+
+    public string MountSource(string id, int number) => Path.Combine(MountSources(id), number.ToString(CultureInfo.InvariantCulture));
+
     public string PidFile(string id) => Path.Combine(Bundles, id, "pid");
 
     public string Cgroup(string id) => $"{CgroupParent}/{id}";
@@ -82,6 +91,11 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     /// <summary>Exists when a sandbox was made to its end.</summary>
     public string SandboxMark(string sandboxId) => Path.Combine(SandboxMarks, sandboxId);
+
+    public string PersistentVolume(string name) => Path.Combine(PersistentVolumes, name);
+
+    /// <summary>Where a persistent volume is mounted; absolute, as the kernel lists it.</summary>
+    public string PersistentMount(string name) => Path.Combine(Path.GetFullPath(options.RunDir), "persistent-volumes", name);
 
     public string EmptyDirs(string sandboxId) => Path.Combine(Volumes, sandboxId);
 }

@@ -9,7 +9,9 @@ namespace EdgeVirt.Node.Containers;
 /// </summary>
 internal sealed record SandboxRecord
 {
-    /// <summary>workload-uid8.</summary>
+    private const string Alternate = ".b";
+
+    /// <summary>workload-uid8, and .b for each second one that was handed over to.</summary>
     public required string Id { get; init; }
 
     public required string Workload { get; init; }
@@ -24,6 +26,10 @@ internal sealed record SandboxRecord
 
     public bool HostNetwork { get; init; }
 
+    /// <summary>Whether it has the second name.</summary>
+    [JsonIgnore]
+    public bool IsAlternate => Id.EndsWith(Alternate, StringComparison.Ordinal);
+
     /// <summary>How often it was made anew: after a reboot, or when making it failed.</summary>
     public int Attempt { get; init; }
 
@@ -32,10 +38,17 @@ internal sealed record SandboxRecord
     /// <summary>Between SIGTERM and SIGKILL.</summary>
     public int GraceSeconds { get; init; } = 30;
 
-    public static string IdOf(string workload, string uid)
+    /// <summary>Counts hand-overs: of two, the one with the higher turn came later.</summary>
+    public int Turn { get; init; }
+
+    /// <summary>It has yet to take the published ports over from the one before it.</summary>
+    public bool IsSuccessor { get; init; }
+
+    // No name has a dot, so that this is nobody else's id.
+    public static string IdOf(string workload, string uid, bool isAlternate = false)
     {
         var digits = string.Concat(uid.Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant();
-        return $"{workload}-{(digits.Length > 8 ? digits[..8] : digits)}";
+        return $"{workload}-{(digits.Length > 8 ? digits[..8] : digits)}{(isAlternate ? Alternate : "")}";
     }
 }
 

@@ -47,7 +47,8 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
     /// <summary>Reason of the exit of a run that was stopped for its probes.</summary>
     public const string ProbeFailed = "ProbeFailed";
 
-    private static readonly WorkloadPlan Nothing = new([], null);
+    /// <summary>All is as it is to be.</summary>
+    public static readonly WorkloadPlan Nothing = new([], null);
 
     /// <summary>Whether a sandbox or containers of another uid or content must go before the target can be.</summary>
     public static bool Replaces(WorkloadTarget target, WorkloadView view) =>

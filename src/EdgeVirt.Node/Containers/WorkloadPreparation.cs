@@ -1,10 +1,15 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Volumes;
 
 namespace EdgeVirt.Node.Containers;
 
 /// <summary>All that a target needs before anything of its predecessor is stopped: images on the node, values found.</summary>
-internal sealed record PreparedWorkload(string Hash, IReadOnlyDictionary<string, PreparedContainer> Containers);
+internal sealed record PreparedWorkload(string Hash, IReadOnlyDictionary<string, PreparedContainer> Containers)
+{
+    /// <summary>Of the image manifests, by container.</summary>
+    public IReadOnlyDictionary<string, string> Digests { get; } = Containers.ToDictionary(pair => pair.Key, pair => pair.Value.Image.ManifestDigest);
+}
 
 /// <summary>Holds Secrets: never log it.</summary>
 internal sealed record PreparedContainer(StoredImage Image, IReadOnlyList<KeyValuePair<string, string>> Environment);
@@ -20,12 +25,33 @@ internal sealed class PreparationFailedException(WorkloadProblem problem, bool i
     public WorkloadProblem Problem { get; } = problem;
 
     public bool IsFinal { get; } = isFinal;
+
+    /// <summary>When it is worth a try again; null: later and later.</summary>
+    public TimeSpan? RetryAfter { get; init; }
 }
 
 internal static class WorkloadPreparation
 {
+    private static readonly TimeSpan DevicePeriod = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether the node has what a target wants of it. A device may be plugged in at any moment: it is looked for again soon.</summary>
+    /// <exception cref="PreparationFailedException">It does not.</exception>
+    public static void CheckNode(WorkloadTarget target, IContainerRuntime runtime)
+    {
+        if (runtime.ProblemOf(target.Template) is { } problem)
+        {
+            var mayCome = problem.Reason == ReadyReasons.DeviceMissing;
+            throw new PreparationFailedException(problem, isFinal: !mayCome) { RetryAfter = mayCome ? DevicePeriod : null };
+        }
+    }
+
+    /// <param name="target">What is to be run.</param>
+    /// <param name="images">Where images come from.</param>
+    /// <param name="pins">Digests of images by container, where a tag must not be looked up anew; null: none.</param>
+    /// <param name="ct">Ends it.</param>
     /// <exception cref="PreparationFailedException">Something is missing.</exception>
-    public static async Task<PreparedWorkload> RunAsync(WorkloadTarget target, IContainerImages images, CancellationToken ct)
+    public static async Task<PreparedWorkload> RunAsync(
+        WorkloadTarget target, IContainerImages images, IReadOnlyDictionary<string, string>? pins, CancellationToken ct)
     {
         // Values first: they cost nothing, and a missing one makes pulling pointless.
         CheckVolumes(target);
@@ -34,7 +60,7 @@ internal static class WorkloadPreparation
         var terms = WorkloadPullTerms.Of(target);
         foreach (var container in target.Template.AllContainers())
         {
-            prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, terms, ct), environments[container.Name]);
+            prepared[container.Name] = new PreparedContainer(await ImageOfAsync(container, images, pins?.GetValueOrDefault(container.Name), terms, ct), environments[container.Name]);
         }
 
         return new PreparedWorkload(target.Hash, prepared);
@@ -45,17 +71,20 @@ internal static class WorkloadPreparation
         var values = new List<KeyValuePair<string, string>>();
         foreach (var variable in container.Env ?? [])
         {
-            var value = variable.ValueFrom switch
+            string? value = variable.ValueFrom switch
             {
                 { SecretKeyRef: { } key } => references.Secret(key.Name) is { } secret && secret.TryGetValue(key.Key, out var bytes)
                     ? System.Text.Encoding.UTF8.GetString(bytes)
-                    : throw Missing("Secret", key),
+                    : key.Optional ? null : throw Missing("Secret", key),
                 { ConfigKeyRef: { } key } => references.Config(key.Name) is { } config && config.TryGetValue(key.Key, out var text)
                     ? text
-                    : throw Missing("Config", key),
+                    : key.Optional ? null : throw Missing("Config", key),
                 _ => variable.Value ?? "",
             };
-            values.Add(new(variable.Name, value));
+            if (value is not null)
+            {
+                values.Add(new(variable.Name, value));
+            }
         }
 
         return values;
@@ -68,19 +97,14 @@ internal static class WorkloadPreparation
     {
         foreach (var volume in target.Template.Volumes ?? [])
         {
-            if (volume.Secret is { } secret && target.References.Secret(secret.SecretName) is null)
+            if (Projection.ProblemOf(volume, target.References) is { } problem)
             {
-                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Secret '{secret.SecretName}', which does not exist; apply it");
-            }
-
-            if (volume.Config is { } config && target.References.Config(config.Name) is null)
-            {
-                throw Final(ReadyReasons.ReferenceMissing, $"volume '{volume.Name}' wants Config '{config.Name}', which does not exist; apply it");
+                throw Final(ReadyReasons.ReferenceMissing, problem);
             }
         }
     }
 
-    private static async Task<StoredImage> ImageOfAsync(ContainerSpec container, IContainerImages images, PullTerms terms, CancellationToken ct)
+    private static async Task<StoredImage> ImageOfAsync(ContainerSpec container, IContainerImages images, string? pin, PullTerms terms, CancellationToken ct)
     {
         if (!ImageReference.TryParse(container.Image, out var reference, out var fault))
         {
@@ -89,7 +113,7 @@ internal static class WorkloadPreparation
 
         try
         {
-            return await images.EnsureAsync(reference, container.ImagePullPolicy, terms, ct);
+            return await images.EnsureAsync(pin is null ? reference : reference with { Digest = pin }, container.ImagePullPolicy, terms, ct);
         }
         catch (ImageRefusedException e)
         {
@@ -98,6 +122,10 @@ internal static class WorkloadPreparation
         catch (ImagePullException e) when (e.IsOverBudget)
         {
             throw new PreparationFailedException(new(ReadyReasons.PullBudgetExceeded, $"{container.Image}: {e.Message}"), isFinal: false);
+        }
+        catch (ImagePullException e) when (e.IsDeltaUnavailable)
+        {
+            throw new PreparationFailedException(new(ReadyReasons.DeltaUnavailable, $"{container.Image}: {e.Message}"), isFinal: false);
         }
         catch (ImagePullException e)
         {

@@ -1,3 +1,4 @@
+using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Images.Registries;
 
@@ -35,6 +36,7 @@ internal static class WorkloadPullTerms
         {
             Keychain = new RegistryKeychain(configs),
             MaxBytes = target.Template.ImagePull?.MaxBytes is { } most ? (long)most.Value : null,
+            Delta = target.Template.ImagePull?.Delta ?? ImageDeltaPolicy.Preferred,
             Problem = problems.Count == 0 ? null : string.Join("; ", problems),
         };
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Probes;
+using EdgeVirt.Node.Containers.Sets;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using Microsoft.Extensions.Logging;
@@ -20,6 +21,7 @@ internal sealed partial class WorkloadReconciler(
 
     private readonly ConcurrentDictionary<string, Work> works = new();
     private readonly ConcurrentDictionary<string, Work> waiting = new();
+    private readonly WorkloadSets sets = new(time);
     private readonly ContainerProbes probes = new(runtime, time, log);
     private readonly CancellationTokenSource lifetime = new();
     private WorkloadTools? shared;
@@ -70,6 +72,7 @@ internal sealed partial class WorkloadReconciler(
             {
                 works.TryRemove(name, out _);
                 waiting.TryRemove(name, out _);
+                await ForgetSetAsync(work.Owner.Set, ct);
             }
             else if (work.Due is not { } due)
             {
@@ -97,7 +100,7 @@ internal sealed partial class WorkloadReconciler(
         foreach (var work in works.Values)
         {
             await work.Running;
-            await work.Owner.EndPreparationAsync();
+            await work.Owner.EndStagingAsync();
         }
 
         await garbage.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -133,48 +136,50 @@ internal sealed partial class WorkloadReconciler(
             WorkOf(observed.Name).Owner.Adopt(observed);
         }
 
+        sets.Adopt(await store.ReadSetsAsync(ct));
         runtime.Ended += OnChanged;
         probes.Changed += OnChanged;
     }
 
     private void Apply(DesiredSnapshot desired)
     {
-        var document = desired.Document!;
-        var references = new References(document);
-        var first = applied is null;
-        var wanted = new HashSet<string>(document.Workloads.Count);
-        foreach (var workload in document.Workloads)
+        // At first also what is neither wanted nor remembered, but lies here.
+        var lying = applied is null ? works.Keys.ToHashSet() : [];
+        foreach (var (name, set) in sets.Apply(desired.Document!, name => works.GetValueOrDefault(name)?.Owner.Running))
         {
-            wanted.Add(workload.Name);
-            var work = WorkOf(workload.Name);
-            var target = WorkloadTarget.Of(document.Node, workload, references, work.Owner.Target);
-            if (first || !ReferenceEquals(target, work.Owner.Target))
-            {
-                work.Owner.Target = target;
-                Kick(work);
-            }
+            lying.Remove(name);
+            var work = WorkOf(name);
+            work.Owner.Set = set;
+            Kick(work);
         }
 
-        foreach (var (_, work) in works.Where(pair => !wanted.Contains(pair.Key) && (first || pair.Value.Owner.Target is not null)))
+        foreach (var name in lying)
         {
-            work.Owner.Target = null;
-            Kick(work);
+            Kick(WorkOf(name));
+        }
+    }
+
+    private async Task ForgetSetAsync(WorkloadSet? set, CancellationToken ct)
+    {
+        if (set is not null && !works.Values.Any(work => work.Owner.Set == set) && sets.TryForget(set))
+        {
+            await store.RemoveSetAsync(set.Key, ct);
         }
     }
 
     private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
     {
         var owner = new WorkloadOwner(name, Tools);
-        owner.Prepared += OnPrepared;
+        owner.Woken += OnWoken;
         return new Work(owner);
     });
 
-    private void OnPrepared(WorkloadOwner owner)
+    private void OnWoken(string name)
     {
-        if (works.TryGetValue(owner.Name, out var work))
-        {
-            Kick(work);
-        }
+        var work = WorkOf(name);
+        // A member that was gone already may have to come back with its set.
+        work.Owner.Set ??= sets.Find(name);
+        Kick(work);
     }
 
     private void OnChanged(string containerId)
@@ -270,7 +275,7 @@ internal sealed partial class WorkloadReconciler(
         if ((lastGarbage is null || now - lastGarbage >= GarbageInterval) && garbage.IsCompleted && !works.Any(pair => pair.Value.IsBusy))
         {
             lastGarbage = now;
-            var running = works.Values.SelectMany(work => work.Owner.ImagesInUse).ToHashSet();
+            var running = works.Values.SelectMany(work => work.Owner.ImagesInUse).Concat(sets.SettledDigests).ToHashSet();
             garbage = Task.Run(async () =>
             {
                 try

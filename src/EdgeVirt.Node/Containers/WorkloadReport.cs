@@ -26,10 +26,15 @@ internal static class WorkloadReport
         List<Condition> conditions = [ReadyOf(target, view, init ?? [], containers, problem)];
         if (target is not null)
         {
-            conditions.Add(LimitsOf(target, runtime.MissingControllers));
+            conditions.Add(Enforcement.ConditionOf(target.Template, runtime.MissingControllers, runtime.MaxRealtimePriority));
             if (!runtime.HasSeccomp && target.Template.AllContainers().Any(container => ContainerSecurity.WantsSeccomp(container.SecurityContext, target.Template.SecurityContext)))
             {
                 conditions.Add(NoSeccomp);
+            }
+
+            if (!runtime.HasAppArmor && AppArmor.IsWanted(target.Template))
+            {
+                conditions.Add(AppArmor.Missing);
             }
         }
 
@@ -40,9 +45,15 @@ internal static class WorkloadReport
             Address = view.SandboxUsable ? view.Sandbox?.Address : null,
             InitContainers = init is { Count: > 0 } ? init : null,
             Containers = containers,
-            Conditions = [.. conditions.Select(condition => condition with { LastTransitionTime = SinceOf(condition, before, now) })],
+            Conditions = [.. conditions.Select(condition => Dated(condition, before, now))],
         };
     }
+
+    /// <summary>With the time since when its status is what it is.</summary>
+    public static Condition Dated(Condition condition, WorkloadInstanceStatus? before, DateTimeOffset now) => condition with
+    {
+        LastTransitionTime = before?.Conditions.FirstOrDefault(old => old.Type == condition.Type && old.Status == condition.Status)?.LastTransitionTime ?? now,
+    };
 
     private static ContainerStatus StatusOf(string name, WorkloadTarget? target, WorkloadView view, Func<RestartPolicy, ContainerExit, bool> restarts)
     {
@@ -136,33 +147,6 @@ internal static class WorkloadReport
         _ => $"ended with exit code {exit.Code}",
     };
 
-    private static Condition LimitsOf(WorkloadTarget target, IReadOnlyList<string> missingControllers)
-    {
-        var resources = target.Template.AllContainers().Select(container => container.Resources).ToList();
-        var asked = new[]
-        {
-            ("cpu", resources.Any(asks => asks.CpuRequest() is not null)),
-            ("memory", resources.Any(asks => asks.MemoryRequest() is not null)),
-            ("pids", resources.Any(asks => asks?.Limits?.Pids is not null)),
-        };
-        var missed = asked.Where(pair => pair.Item2 && missingControllers.Contains(pair.Item1)).Select(pair => pair.Item1).ToList();
-        if (missed.Count > 0)
-        {
-            return NotEnforced(
-                LimitsEnforcedReasons.ControllerMissing,
-                $"limits and requests of {string.Join(" and ", missed)} have no effect: the node's kernel does not offer that control group controller");
-        }
-
-        return missingControllers.Contains("oom") && QosClasses.Of(target.Template) == QosClass.Guaranteed
-            ? NotEnforced(
-                LimitsEnforcedReasons.CapabilityMissing,
-                "its class Guaranteed does not make it the last to be ended for want of memory: the agent has no CAP_SYS_RESOURCE; its limits do hold")
-            : new Condition { Type = ConditionTypes.LimitsEnforced, Status = ConditionStatus.True, Reason = LimitsEnforcedReasons.Enforced };
-    }
-
-    private static Condition NotEnforced(string reason, string message) =>
-        new() { Type = ConditionTypes.LimitsEnforced, Status = ConditionStatus.False, Reason = reason, Message = message };
-
     private static Condition NoSeccomp { get; } = new()
     {
         Type = ConditionTypes.SeccompEnforced,
@@ -173,7 +157,4 @@ internal static class WorkloadReport
 
     private static Condition NotReady(string reason, string message) =>
         new() { Type = ConditionTypes.Ready, Status = ConditionStatus.False, Reason = reason, Message = message };
-
-    private static DateTimeOffset SinceOf(Condition condition, WorkloadInstanceStatus? before, DateTimeOffset now) =>
-        before?.Conditions.FirstOrDefault(old => old.Type == condition.Type && old.Status == condition.Status)?.LastTransitionTime ?? now;
 }

@@ -13,12 +13,13 @@ internal sealed class WorkloadTarget
 
     private WorkloadTarget(string node, DesiredWorkload workload, References references)
     {
-        (bool, string)[] inside = [.. NamesOf(workload.Template).Distinct().Order()];
-        names = [.. inside.Concat((workload.Template.ImagePullSecrets ?? []).Select(secret => (true, secret.Name))).Distinct()];
+        (bool, string)[] inside = [.. FixedNamesOf(workload.Template).Distinct().Order()];
+        names = [.. inside.Concat(FileNamesOf(workload.Template, _ => true)).Concat((workload.Template.ImagePullSecrets ?? []).Select(secret => (true, secret.Name))).Distinct()];
         Node = node;
         Workload = workload;
         References = references;
         Hash = HashOf(workload.Template, inside, references);
+        SetKey = workload.Strategy?.Set is { } set ? $"set/{set}" : $"workload/{workload.Name}";
     }
 
     public string Node { get; }
@@ -28,14 +29,15 @@ internal sealed class WorkloadTarget
     public References References { get; }
 
     /// <summary>
-    /// Changes with the template and with the contents of the Configs and Secrets that containers see. How images are
-    /// pulled is no part of it: a new password for a registry restarts nothing.
+    /// Changes with the template and with the contents of the Configs and Secrets that containers are started with. Files that
+    /// change under a running container are no part of it, nor is how images are pulled: a new password for a registry restarts nothing.
     /// </summary>
     public string Hash { get; }
 
-    public PodSpec Template => Workload.Template;
+    /// <summary>The set that it is switched with; where it names none, its own.</summary>
+    public string SetKey { get; }
 
-    public string SandboxId => SandboxRecord.IdOf(Workload.Name, Workload.Uid);
+    public PodSpec Template => Workload.Template;
 
     public IReadOnlyList<PublishedPort> Ports => Template.HostNetwork
         ? []
@@ -53,6 +55,9 @@ internal sealed class WorkloadTarget
         return same ? before! : new WorkloadTarget(node, workload, references);
     }
 
+    /// <summary>Whether it needs that Secret or Config.</summary>
+    public bool Names(bool secret, string name) => names.Contains((secret, name));
+
     private bool RefersToSame(References now) =>
         ReferenceEquals(References, now) || Array.TrueForAll(names, name => References.HashOf(name.Secret, name.Name) == now.HashOf(name.Secret, name.Name));
 
@@ -69,9 +74,16 @@ internal sealed class WorkloadTarget
         return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
     }
 
-    private static IEnumerable<(bool Secret, string Name)> NamesOf(PodSpec template)
+    // What a subPath shows stays as it was when the container started.
+    private static IEnumerable<(bool Secret, string Name)> FixedNamesOf(PodSpec template)
     {
-        foreach (var volume in template.Volumes ?? [])
+        var bySubPath = template.AllContainers().SelectMany(container => container.VolumeMounts ?? []).Where(mount => mount.SubPath is not null).Select(mount => mount.Name).ToHashSet();
+        return FileNamesOf(template, bySubPath.Contains).Concat(VariableNamesOf(template));
+    }
+
+    private static IEnumerable<(bool Secret, string Name)> FileNamesOf(PodSpec template, Func<string, bool> isMeant)
+    {
+        foreach (var volume in (template.Volumes ?? []).Where(volume => isMeant(volume.Name)))
         {
             if (volume.Secret is { } secret)
             {
@@ -82,7 +94,10 @@ internal sealed class WorkloadTarget
                 yield return (false, config.Name);
             }
         }
+    }
 
+    private static IEnumerable<(bool Secret, string Name)> VariableNamesOf(PodSpec template)
+    {
         foreach (var source in template.AllContainers().SelectMany(container => container.Env ?? []).Select(env => env.ValueFrom))
         {
             if (source?.SecretKeyRef is { } secret)

@@ -119,6 +119,21 @@ internal sealed partial class NodeStore : IAsyncDisposable
             ct);
     }
 
+    /// <summary>What is remembered of sets of workloads. Confidential.</summary>
+    public async ValueTask<IReadOnlyList<SettledSet>> ReadSetsAsync(CancellationToken ct)
+    {
+        await loaded.Task.WaitAsync(ct);
+        IReadOnlyList<SettledSet> sets = [];
+        await RunAsync(() => sets = files.ReadSets(), ct);
+        return sets;
+    }
+
+    /// <summary>Remembers a set, durably.</summary>
+    public async ValueTask WriteSetAsync(SettledSet set, CancellationToken ct) => await RunAsync(() => files.WriteSet(set), ct);
+
+    /// <summary>Forgets a set.</summary>
+    public async ValueTask RemoveSetAsync(string key, CancellationToken ct) => await RunAsync(() => files.RemoveSet(key), ct);
+
     /// <summary>Calls <paramref name="wake"/> after each change of an area, until disposed. It must return at once.</summary>
     public IDisposable Subscribe(StoreArea area, Action wake)
     {

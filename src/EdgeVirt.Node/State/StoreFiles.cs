@@ -18,6 +18,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
     private readonly Dictionary<string, byte[]> observed = new(StringComparer.Ordinal);
     private DataKey? key;
     private RevisionFiles? revisions;
+    private SetFiles? sets;
     private DesiredRecords? records;
     private Desired? current;
     private ulong sequence;
@@ -37,6 +38,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         key = DataKey.OpenOrCreate(options, quarantine);
         records = new DesiredRecords(key);
         revisions = new RevisionFiles(options, key, quarantine);
+        sets = new SetFiles(options, key, quarantine);
 
         var kept = revisions.Read();
         var content = database.Read();
@@ -125,6 +127,26 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
 
         Write([new StateRecord(new RecordKey(StateDatabase.Observed, name), json)]);
     }
+
+    /// <summary>What is remembered of sets.</summary>
+    public IReadOnlyList<SettledSet> ReadSets() => sets?.Read() ?? [];
+
+    /// <summary>Remembers a set, durably. Where the disk refuses, it is known until the agent ends.</summary>
+    public void WriteSet(SettledSet set)
+    {
+        try
+        {
+            sets?.Write(set);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogWriteFailed(e);
+            health.SetFull(e is IOException io && io.IsDiskFull());
+        }
+    }
+
+    /// <summary>Forgets a set.</summary>
+    public void RemoveSet(string key) => sets?.Remove(key);
 
     /// <summary>Closes the database until the next write.</summary>
     public void Close() => database.Close();

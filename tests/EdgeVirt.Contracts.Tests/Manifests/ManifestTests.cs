@@ -105,6 +105,16 @@ public sealed class ManifestTests
         Assert.That(result.Errors.Single().Field, Is.EqualTo(field));
     }
 
+    [Test]
+    public void Refuses_a_delta_policy_that_is_none()
+    {
+        var result = Manifest.Parse(
+            "apiVersion: edgevirt.io/v1\nkind: Workload\nmetadata: {name: w}\nspec: {template: {containers: [{name: c, image: r.test/a:1}], imagePull: {delta: Always}}}\n");
+
+        Assert.That(result.Errors.Single().Field, Is.EqualTo("spec.template.imagePull.delta"));
+        Assert.That(result.Errors.Single().Reason, Does.Contain("Preferred").And.Contain("Required").And.Contain("Never"));
+    }
+
     [TestCase("[{name: Registry}]", "spec.template.imagePullSecrets[0].name")]
     [TestCase("[{name: a}, {name: a}]", "spec.template.imagePullSecrets[1].name")]
     [TestCase("[{}]", "spec.template.imagePullSecrets[0]")]

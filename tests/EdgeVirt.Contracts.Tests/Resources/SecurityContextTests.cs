@@ -30,8 +30,12 @@ public sealed class SecurityContextTests
     [TestCase("{privileged: true, allowPrivilegeEscalation: false}", "{}", "containers[0].securityContext.allowPrivilegeEscalation", "privileged")]
     [TestCase("{capabilities: {add: [sys_admin]}, allowPrivilegeEscalation: false}", "{}", "containers[0].securityContext.allowPrivilegeEscalation", "SYS_ADMIN")]
     [TestCase("{seccompProfile: {type: Localhost}}", "{}", "containers[0].securityContext.seccompProfile.type", "RuntimeDefault, Unconfined")]
+    [TestCase("{appArmorProfile: {type: Localhost}}", "{}", "containers[0].securityContext.appArmorProfile.localhostProfile", "names the profile")]
+    [TestCase("{appArmorProfile: {type: Unconfined, localhostProfile: x}}", "{}", "containers[0].securityContext.appArmorProfile.localhostProfile", "that type alone")]
+    [TestCase("{}", "{appArmorProfile: {type: Localhost}}", "securityContext.appArmorProfile.localhostProfile", "names the profile")]
     [TestCase("{procMount: Default}", "{}", "containers[0].securityContext.procMount", "not a field")]
-    [TestCase("{}", "{fsGroup: 1}", "securityContext.fsGroup", "not a field")]
+    [TestCase("{}", "{fsGroup: -1}", "securityContext.fsGroup", "negative")]
+    [TestCase("{}", "{fsGroupChangePolicy: Always}", "securityContext.fsGroupChangePolicy", "not a field")]
     public void What_cannot_be_is_refused_by_field(string own, string pod, string field, string reason)
     {
         var error = Parse(own, pod).Errors.Single();

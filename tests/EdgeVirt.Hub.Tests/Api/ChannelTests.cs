@@ -201,6 +201,44 @@ internal sealed class ChannelTests
     }
 
     [Test]
+    public async Task Volumes_are_a_nodes_own_and_changing_them_is_on_the_audit_log()
+    {
+        var deletion = new TunnelFrame { Channel = 1, Open = new OpenChannel { Window = 1000, VolumeDelete = new VolumeDeleteRequest { Volume = "journal" } } };
+        using (var socket = await ConnectAsync(name: "n1", verb: "volumes/delete", kind: "nodes"))
+        {
+            await SendAsync(socket, deletion);
+            var open = await node.NextAsync(TunnelFrame.KindOneofCase.Open);
+            Assert.That(open.Open.VolumeDelete.Volume, Is.EqualTo("journal"));
+            node.Close(open.Channel);
+            Assert.That((await UntilCloseAsync(socket)).Reason, Is.EqualTo(CloseReason.Done));
+        }
+
+        var entries = await hub.Services.GetRequiredService<AuditLog>().ReadAsync(100, default);
+        Assert.That(entries.Count(entry => entry.Action == "volumes/delete Node/n1" && entry.Reason == "on node n1: volume journal"), Is.EqualTo(1));
+        using var stranger = await ConnectAsync(name: "nobody", verb: "volumes/delete", kind: "nodes");
+        await SendAsync(stranger, deletion);
+        Assert.That(await UntilCloseAsync(stranger), Has.Property("Reason").EqualTo(CloseReason.NotFound).And.Property("Message").Contains("Node/nobody"));
+    }
+
+    [Test]
+    public async Task A_read_only_token_lists_volumes_and_does_nothing_else_with_them()
+    {
+        var (_, reader) = await hub.Services.GetRequiredService<ApiTokens>().CreateAsync("lister", null, readOnly: true, default);
+        foreach (var verb in (string[])["volumes/delete", "volumes/backup", "volumes/restore"])
+        {
+            using var refused = new ClientWebSocket();
+            await NodeHub.FailureAsync<WebSocketException>(() => ConnectAsync(refused, reader, "n1", null, verb, "nodes"));
+            Assert.That(refused.HttpStatusCode, Is.EqualTo(HttpStatusCode.Forbidden), verb);
+        }
+
+        using var socket = new ClientWebSocket();
+        await ConnectAsync(socket, reader, "n1", null, "volumes/list", "nodes");
+        await SendAsync(socket, new TunnelFrame { Channel = 1, Open = new OpenChannel { Window = 1000, VolumeList = new VolumeListQuery() } });
+        node.Close((await node.NextAsync(TunnelFrame.KindOneofCase.Open)).Channel);
+        Assert.That((await UntilCloseAsync(socket)).Reason, Is.EqualTo(CloseReason.Done));
+    }
+
+    [Test]
     public async Task Who_asks_without_a_WebSocket_is_told_to()
     {
         using var client = hub.Client();
@@ -255,14 +293,14 @@ internal sealed class ChannelTests
         return socket.HttpStatusCode;
     }
 
-    private async Task<ClientWebSocket> ConnectAsync(string name = "web", string? onNode = null, string verb = "exec")
+    private async Task<ClientWebSocket> ConnectAsync(string name = "web", string? onNode = null, string verb = "exec", string kind = "workloads")
     {
         var socket = new ClientWebSocket();
-        await ConnectAsync(socket, hub.AdminToken, name, onNode, verb);
+        await ConnectAsync(socket, hub.AdminToken, name, onNode, verb, kind);
         return socket;
     }
 
-    private Task ConnectAsync(ClientWebSocket socket, string token, string name, string? onNode, string verb = "exec")
+    private Task ConnectAsync(ClientWebSocket socket, string token, string name, string? onNode, string verb = "exec", string kind = "workloads")
     {
         socket.Options.CollectHttpResponseDetails = true;
         socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
@@ -270,6 +308,6 @@ internal sealed class ChannelTests
         socket.Options.RemoteCertificateValidationCallback = (_, _, _, _) => true;
 #pragma warning restore CA5359
         var query = onNode is null ? "" : $"?node={onNode}";
-        return socket.ConnectAsync(new Uri($"wss://localhost:{hub.Endpoints.ApiPort}/api/v1/workloads/{name}/{verb}{query}"), CancellationToken.None);
+        return socket.ConnectAsync(new Uri($"wss://localhost:{hub.Endpoints.ApiPort}/api/v1/{kind}/{name}/{verb}{query}"), CancellationToken.None);
     }
 }

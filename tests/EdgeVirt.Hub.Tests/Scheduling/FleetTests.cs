@@ -15,4 +15,27 @@ internal sealed class FleetTests
         };
         Assert.That(new FleetWorkload("w", "u", 1, new WorkloadSpec { Template = template }).Secrets, Is.EqualTo(new[] { "env", "registry" }));
     }
+
+    [Test]
+    public void What_is_optional_everywhere_is_not_required_and_is_sent_all_the_same()
+    {
+        var template = new PodSpec
+        {
+            Containers =
+            [
+                new ContainerSpec
+                {
+                    Name = "c", Image = "r.test/a:1",
+                    Env = [Key("both", optional: true), Key("both", optional: false), Key("may", optional: true)],
+                },
+            ],
+            Volumes = [new VolumeSpec { Name = "v", Config = new ConfigSource { Name = "may", Optional = true } }, new VolumeSpec { Name = "w", Config = new ConfigSource { Name = "must" } }],
+        };
+        var workload = new FleetWorkload("w", "u", 1, new WorkloadSpec { Template = template });
+        Assert.That((workload.Secrets, workload.RequiredSecrets), Is.EqualTo((new[] { "both", "may" }, new[] { "both" })));
+        Assert.That((workload.Configs, workload.RequiredConfigs), Is.EqualTo((new[] { "may", "must" }, new[] { "must" })));
+    }
+
+    private static EnvVar Key(string name, bool optional) =>
+        new() { Name = "P", ValueFrom = new EnvVarSource { SecretKeyRef = new KeyRef { Name = name, Key = "k", Optional = optional } } };
 }

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Oci;
 using EdgeVirt.Testing;
@@ -92,6 +94,17 @@ internal sealed class ContainerConfigTests
     }
 
     [Test]
+    public void Devices_have_a_node_and_a_rule_each_and_no_others_are_allowed()
+    {
+        var device = new FoundDevice("/dev/modem", IsBlock: false, new DeviceNumber(188, 3), 0x1B0, 0, 20);
+        var linux = Make(new ContainerSpec { Name = "main", Image = "r.local/web:1" }, [], devices: [(device, "r")]).Linux;
+        Assert.That(linux.Devices, Is.EqualTo([new SpecDeviceNode("/dev/modem", "c", 188, 3, 0x1B0, 0, 20)]));
+        Assert.That(linux.Resources.Devices, Is.EqualTo([new SpecDevice(false, "rwm"), new SpecDevice(true, "r", "c", 188, 3)]));
+        var privileged = Make(new ContainerSpec { Name = "main", Image = "r.local/web:1", SecurityContext = new SecurityContext { Privileged = true } }, [], devices: [(device, "r")]).Linux;
+        Assert.That(privileged.Devices, Is.Null, "it sees the node's own");
+    }
+
+    [Test]
     public void An_image_without_command_needs_one() => Assert.That(
         () => Make(new ContainerSpec { Name = "main", Image = "r.local/web:1" }, [], new ImageConfig()), Throws.InstanceOf<StartFailedException>());
 
@@ -123,7 +136,7 @@ internal sealed class ContainerConfigTests
         SandboxFiles.ResolvConf("search a.example\nnameserver 127.0.0.53\nnameserver 192.0.2.1\n", hostNetwork: false),
         Is.EqualTo("search a.example\nnameserver 192.0.2.1\n"));
 
-    private RuntimeSpec Make(ContainerSpec spec, IReadOnlyList<string> missing, ImageConfig? image = null)
+    private RuntimeSpec Make(ContainerSpec spec, IReadOnlyList<string> missing, ImageConfig? image = null, IReadOnlyList<(FoundDevice, string)>? devices = null)
     {
         var workload = new DesiredWorkload
         {
@@ -145,6 +158,6 @@ internal sealed class ContainerConfigTests
         var start = new ContainerStart(
             record, Task.CompletedTask, spec, target, new SandboxRecord { Id = "web-uid", Workload = "web", Uid = "uid", Hash = "h", Address = "10.88.0.2" },
             new StoredImage("sha256:0", config, ["/"]), [KeyValuePair.Create("TOKEN", "geheim")]);
-        return ContainerConfig.Make(start, new NodeDirectories(new NodeOptions()), directory.Path, new RuntimeFeatures(missing, HasSeccomp: true, Capability.Names.ToHashSet(), "amd64"));
+        return ContainerConfig.Make(start, new NodeDirectories(new NodeOptions()), directory.Path, new RuntimeFeatures(missing, HasSeccomp: true, Capability.Names.ToHashSet(), "amd64"), (volume, _) => $"/run/edgevirt/private/{volume.Name}", devices ?? []);
     }
 }

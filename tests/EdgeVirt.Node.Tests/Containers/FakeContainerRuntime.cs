@@ -26,6 +26,9 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
     /// <summary>Container names whose start fails.</summary>
     public ConcurrentDictionary<string, string> FailingStarts { get; } = new();
 
+    /// <summary>Image repositories whose containers fail to start.</summary>
+    public ConcurrentDictionary<string, string> FailingVersions { get; } = new();
+
     public IEnumerable<string> Running => runs.Where(run => run.Value is null).Select(run => run.Key).Order(StringComparer.Ordinal);
 
     public IEnumerable<string> Sandboxes => sandboxes.Keys.Order(StringComparer.Ordinal);
@@ -58,6 +61,15 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
         return Task.CompletedTask;
     }
 
+    /// <summary>Why ports cannot be moved; null: they can.</summary>
+    public string? MoveFails { get; set; }
+
+    public Task MovePortsAsync(SandboxRecord from, SandboxRecord to, CancellationToken ct)
+    {
+        Calls.Enqueue($"move ports {from.Id} to {to.Id}");
+        return MoveFails is { } why ? throw new StartFailedException(why) : Task.CompletedTask;
+    }
+
     public Task RemoveSandboxAsync(SandboxRecord sandbox, bool volumes, CancellationToken ct)
     {
         Calls.Enqueue($"remove sandbox {sandbox.Id}{(volumes ? " with volumes" : "")}");
@@ -68,7 +80,7 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
     public async Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct)
     {
         Calls.Enqueue($"start {start.Record.Id}");
-        if (FailingStarts.TryGetValue(start.Spec.Name, out var why))
+        if (FailingStarts.TryGetValue(start.Spec.Name, out var why) || FailingVersions.TryGetValue(start.Record.ImageDigest["sha256:".Length..], out why))
         {
             throw new StartFailedException(why);
         }
@@ -117,8 +129,12 @@ internal sealed class FakeImages : IContainerImages
     /// <summary>What fetching an image waits for or throws.</summary>
     public ConcurrentDictionary<string, Func<CancellationToken, Task>> Trouble { get; } = new();
 
+    /// <summary>References in the order in which they were asked for.</summary>
+    public ConcurrentQueue<string> Asked { get; } = new();
+
     public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct)
     {
+        Asked.Enqueue(reference.ToString());
         if (Trouble.TryGetValue(reference.ToString(), out var trouble))
         {
             await trouble(ct);

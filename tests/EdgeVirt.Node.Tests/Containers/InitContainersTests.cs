@@ -71,7 +71,7 @@ internal sealed class InitContainersTests
     private static WorkloadPlan Plan(RestartPolicy policy, int sandboxAttempt, params ContainerRecord[] runs)
     {
         var target = TargetOf(policy);
-        var sandbox = new SandboxRecord { Id = target.SandboxId, Workload = "web", Uid = "uid", Hash = target.Hash, Attempt = sandboxAttempt };
+        var sandbox = new SandboxRecord { Id = SandboxRecord.IdOf(target.Workload.Name, target.Workload.Uid), Workload = "web", Uid = "uid", Hash = target.Hash, Attempt = sandboxAttempt };
         return WorkloadPlan.Make(target, new WorkloadView(sandbox, true, [.. runs.Select(run => run with { Hash = target.Hash })]), Now);
     }
 

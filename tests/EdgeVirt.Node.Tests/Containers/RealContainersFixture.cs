@@ -4,9 +4,11 @@ using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Oci;
+using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -22,6 +24,7 @@ internal abstract class RealContainersFixture
     protected NodeOptions options = null!;
     protected NodeDirectories directories = null!;
     protected AgentUnderTest agent = null!;
+    protected PersistentVolumes persistent = null!;
     protected ulong revision;
     private BusyboxImage image = null!;
 
@@ -32,7 +35,7 @@ internal abstract class RealContainersFixture
     {
         Assert.That(File.Exists(Busybox), Is.True, "install busybox-static");
         directory = new TempDirectory();
-        options = Adapt(new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") });
+        options = Configure(new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") });
         directories = new NodeDirectories(options);
         image = new BusyboxImage(directory.Subdirectory("layer"));
         NetworkNamespaces.Create(Host);
@@ -61,8 +64,8 @@ internal abstract class RealContainersFixture
         }
     }
 
-    /// <summary>What a test wants other than usual of the node.</summary>
-    protected virtual NodeOptions Adapt(NodeOptions options) => options;
+    /// <summary>What the tests of a class tell the agent.</summary>
+    protected virtual NodeOptions Configure(NodeOptions defaults) => defaults;
 
     protected static bool IsReady(WorkloadInstanceStatus status) => status.Conditions[0].Status == ConditionStatus.True;
 
@@ -148,11 +151,17 @@ internal abstract class RealContainersFixture
 
     protected Task DesireAsync(NodeDocument document) => agent.DesireAsync(++revision, document);
 
-    protected AgentUnderTest NewAgent() => new(
-        options,
-        records => new OciRuntime(directories, records, new NodeNetwork(options, Host), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
-        image,
-        TimeProvider.System);
+    protected AgentUnderTest NewAgent()
+    {
+        persistent = new PersistentVolumes(directories, NullLogger<PersistentVolumes>.Instance);
+        var volumes = new WorkloadVolumes(directories, persistent);
+        var hostPaths = new HostPaths(options.AllowedHostPaths);
+        return new AgentUnderTest(
+            options,
+            records => new OciRuntime(directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(directories, volumes, hostPaths), hostPaths, new DeviceFinder(options.Devices)), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            image,
+            TimeProvider.System);
+    }
 
     protected async Task RestartAsync()
     {

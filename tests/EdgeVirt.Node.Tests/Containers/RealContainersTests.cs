@@ -42,7 +42,7 @@ internal sealed class RealContainersTests : RealContainersFixture
     [Test]
     public async Task Gives_values_files_volumes_limits_and_its_own_exit_reason()
     {
-        const string Script = "echo $WORD; cat /keys/k; stat -c %a /keys/k /own/k; echo kept > /data/f; hostname; id -u; ulimit -n > /dev/null; exit 7";
+        const string Script = "echo $WORD; cat /keys/k; stat -Lc %a /keys/k /own/k; echo kept > /data/f; hostname; id -u; ulimit -n > /dev/null; exit 7";
         var workload = Workload("job", Script) with
         {
             Template = new PodSpec

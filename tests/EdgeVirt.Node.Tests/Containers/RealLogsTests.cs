@@ -11,8 +11,8 @@ internal sealed class RealLogsTests : RealContainersFixture
 {
     private const int Lines = 5000;
 
-    protected override NodeOptions Adapt(NodeOptions options) =>
-        options with { Logs = new LogsOptions { MaxSizeBytes = 64 << 10, MaxFiles = 20, Storage = TestContext.CurrentContext.Test.Name.StartsWith("Memory", StringComparison.Ordinal) ? LogStorage.Memory : LogStorage.Disk } };
+    protected override NodeOptions Configure(NodeOptions defaults) =>
+        defaults with { Logs = new LogsOptions { MaxSizeBytes = 64 << 10, MaxFiles = 20, Storage = TestContext.CurrentContext.Test.Name.StartsWith("Memory", StringComparison.Ordinal) ? LogStorage.Memory : LogStorage.Disk } };
 
     [Test]
     public Task Disk_no_line_is_lost_or_told_twice_while_files_are_changed() => NoLineIsLostAsync();

@@ -135,11 +135,11 @@ internal sealed class WorkloadPlanTests
 
     private static WorkloadView View(params ContainerRecord[] containers) => new(Sandbox(), true, containers);
 
-    private static SandboxRecord Sandbox() => new() { Id = Target.SandboxId, Workload = "web", Uid = "uid", Hash = Target.Hash };
+    private static SandboxRecord Sandbox() => new() { Id = SandboxRecord.IdOf(Target.Workload.Name, Target.Workload.Uid), Workload = "web", Uid = "uid", Hash = Target.Hash };
 
     private static ContainerRecord Run(string name) => new()
     {
-        Id = $"web-uid-{name}-0", SandboxId = Target.SandboxId, Workload = "web", Uid = "uid", Container = name, Attempt = 0, Hash = Target.Hash,
+        Id = $"web-uid-{name}-0", SandboxId = SandboxRecord.IdOf(Target.Workload.Name, Target.Workload.Uid), Workload = "web", Uid = "uid", Container = name, Attempt = 0, Hash = Target.Hash,
         ImageDigest = "sha256:0", StartedAt = Now - TimeSpan.FromSeconds(5),
     };
 

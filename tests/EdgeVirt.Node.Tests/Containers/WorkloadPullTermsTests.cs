@@ -1,6 +1,7 @@
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Images;
 
 namespace EdgeVirt.Node.Tests.Containers;
 
@@ -53,6 +54,26 @@ internal sealed class WorkloadPullTermsTests
         Assert.That(after.Hash, Is.EqualTo(before.Hash));
     }
 
+    [Test]
+    public void Whether_a_delta_is_required_is_read_and_restarts_nothing()
+    {
+        var before = Target();
+        var workload = before.Workload with { Generation = 2, Template = before.Template with { ImagePull = new ImagePullSpec { Delta = ImageDeltaPolicy.Required } } };
+        var after = WorkloadTarget.Of("n", workload, References(), before);
+        Assert.That(WorkloadPullTerms.Of(after).Delta, Is.EqualTo(ImageDeltaPolicy.Required));
+        Assert.That(WorkloadPullTerms.Of(before).Delta, Is.EqualTo(ImageDeltaPolicy.Preferred));
+        Assert.That(after.Hash, Is.EqualTo(before.Hash));
+    }
+
+    [Test]
+    public async Task A_required_delta_that_cannot_be_is_a_reason_of_its_own()
+    {
+        var failed = await Assert.ThrowsAsync<PreparationFailedException>(() => WorkloadPreparation.RunAsync(Target(), new Unavailable(), null, CancellationToken.None));
+        Assert.That(failed!.Problem.Reason, Is.EqualTo(ReadyReasons.DeltaUnavailable));
+        Assert.That(failed.Problem.Message, Does.Contain("because it is not compressed"));
+        Assert.That(failed.IsFinal, Is.False);
+    }
+
     private static DesiredSecret Secret(string name, string key, string value) =>
         new() { Name = name, Data = new Dictionary<string, byte[]> { [key] = System.Text.Encoding.UTF8.GetBytes(value) } };
 
@@ -66,5 +87,13 @@ internal sealed class WorkloadPullTermsTests
             ImagePullSecrets = [new LocalObjectReference { Name = "a" }, .. secrets.Skip(1).Select(secret => new LocalObjectReference { Name = secret.Name })],
         };
         return WorkloadTarget.Of("n", new DesiredWorkload { Name = "w", Uid = "u", Generation = 1, Template = template }, References(secrets), null);
+    }
+
+    private sealed class Unavailable : IContainerImages
+    {
+        public Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct) =>
+            throw new ImagePullException("refused, because it is not compressed") { IsDeltaUnavailable = true };
+
+        public Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct) => Task.CompletedTask;
     }
 }

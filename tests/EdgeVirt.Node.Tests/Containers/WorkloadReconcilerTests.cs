@@ -175,7 +175,8 @@ internal sealed class WorkloadReconcilerTests
         var arrives = new TaskCompletionSource();
         images.Trouble["r.local/new:1"] = ct => arrives.Task.WaitAsync(ct);
         await agent.DesireAsync(2, Document(Workload("web", "r.local/new:1") with { Generation = 2 }));
-        await agent.UntilAsync("web", status => Ready(status).Reason == ReadyReasons.ImagePulling);
+        var before = await agent.UntilAsync("web", status => status.Conditions.Any(condition => condition is { Type: ConditionTypes.Progressing, Reason: ProgressingReasons.Staging }));
+        Assert.That(before.ObservedGeneration, Is.EqualTo(1));
         Assert.That(runtime.Running, Is.EqualTo(["web-uid1-main-0"]));
         runtime.End("web-uid1-main-0", 1);
         await agent.UntilAsync("web", status => status.Containers[0].RestartCount == 1);

@@ -15,6 +15,9 @@ internal sealed partial class BlobStore(string imagesDirectory, string quarantin
 
     public string PartialPathOf(string digest) => Path.Combine(_partial, Digest.Hex(digest));
 
+    /// <summary>Ranges of a layer that are here of it.</summary>
+    public string RangesPathOf(string digest) => PartialPathOf(digest) + ".ranges";
+
     public bool Has(string digest) => File.Exists(PathOf(digest));
 
     /// <summary>How many bytes of it are here, whole or on their way.</summary>
@@ -93,6 +96,7 @@ internal sealed partial class BlobStore(string imagesDirectory, string quarantin
     {
         File.Delete(PathOf(digest));
         File.Delete(PartialPathOf(digest));
+        File.Delete(RangesPathOf(digest));
     }
 
     /// <summary>All but what is named; and partial downloads that nobody has resumed for days.</summary>

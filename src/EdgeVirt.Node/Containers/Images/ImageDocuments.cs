@@ -60,7 +60,18 @@ internal sealed record ReferenceDocument
 {
     public required string Reference { get; init; }
     public required string ManifestDigest { get; init; }
+
+    /// <summary>What the pull cost that brought it; null: none did, it was here or came by hand.</summary>
+    public PullCost? Cost { get; init; }
+
+    /// <summary>Of the other fields: a digit that flash changed is still a digit. Null: written by an agent that knew no sum.</summary>
+    public string? Sum { get; init; }
 }
+
+/// <summary>What a pull cost.</summary>
+/// <param name="FetchedBytes">Of layers, that came over the link; tables of contents and repeats included.</param>
+/// <param name="LayerBytes">Of all the image's layers as the registry has them.</param>
+internal sealed record PullCost(long FetchedBytes, long LayerBytes);
 
 /// <summary>Lies beside a layer's directory and says that it is whole.</summary>
 internal sealed record LayerMarker

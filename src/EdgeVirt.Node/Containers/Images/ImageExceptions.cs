@@ -65,6 +65,9 @@ internal sealed class ImagePullException(string message, Exception? inner = null
     /// <summary>Whether it would cost more bytes than the workload allows.</summary>
     public bool IsOverBudget { get; init; }
 
+    /// <summary>Whether a layer would have to be fetched whole, which the workload does not want.</summary>
+    public bool IsDeltaUnavailable { get; init; }
+
     /// <summary>What the registry asked to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

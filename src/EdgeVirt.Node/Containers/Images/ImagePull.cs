@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images.Deltas;
 using EdgeVirt.Node.Containers.Images.Layers;
 using EdgeVirt.Node.Containers.Images.Registries;
 using Microsoft.Extensions.Logging;
@@ -14,6 +15,7 @@ internal sealed partial class ImagePull(
 {
     private static readonly TimeSpan s_progressEvery = TimeSpan.FromSeconds(5);
 
+    private readonly DeltaSource? _deltas = source as DeltaSource;
     private readonly List<string> _newBlobs = [];
     private readonly List<string> _newLayers = [];
     private long _reported = time.GetTimestamp();
@@ -48,8 +50,8 @@ internal sealed partial class ImagePull(
     /// <param name="reference">For the log.</param>
     /// <param name="digest">Of <paramref name="manifestBytes"/>.</param>
     /// <param name="manifestBytes">The platform's manifest.</param>
-    /// <param name="pin">Told the layers' chain ids before they are looked for, so that garbage collection leaves them.</param>
-    /// <param name="begin">Told how many bytes of layers are missing, before the first of them; may object.</param>
+    /// <param name="pin">Told the layers' chain ids before they are looked for, so that garbage collection leaves them; and those that others are put together from.</param>
+    /// <param name="begin">Told how many bytes of layers are missing, before the first of them (and 0, before it is known); may object.</param>
     /// <param name="ct">Gives up; what is complete stays, and the next pull goes on from there.</param>
     public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, Action<long> begin, CancellationToken ct)
     {
@@ -64,11 +66,19 @@ internal sealed partial class ImagePull(
             pin(chain);
             long unpacked = 0;
             var missing = manifest.Layers.Where((_, index) => layers.Find(chain[index]) is null).ToList();
-            var missingBytes = missing.DistinctBy(layer => layer.Digest).Sum(layer => Math.Max(0, layer.Size - blobs.BytesOf(layer.Digest!)));
-            begin(missingBytes);
+            long RestOf(Descriptor layer) => Math.Max(0, layer.Size - blobs.BytesOf(layer.Digest!));
+            if (_deltas is not null)
+            {
+                begin(0);
+                pin([.. chain, .. layers.All()]);
+                await _deltas.PlanAsync(missing, ct);
+                pin([.. chain, .. _deltas.Sources]);
+            }
+
+            begin(missing.DistinctBy(layer => layer.Digest).Sum(layer => _deltas?.MissingBytes(layer) ?? RestOf(layer)));
 
             // All compressed layers together are less than what they unpack to: what they do not fit into is too small for the image.
-            layers.CheckDisk(missingBytes);
+            layers.CheckDisk(missing.DistinctBy(layer => layer.Digest).Sum(RestOf));
             await using var queue = new LayerQueue(source, missing, options.MaxConcurrentDownloads, (there, size) => Report(reference, there, size), ct);
             for (var i = 0; i < manifest.Layers.Count; i++)
             {
@@ -92,7 +102,7 @@ internal sealed partial class ImagePull(
 
     private async Task<LayerMarker> LayerAsync(LayerQueue queue, Descriptor layer, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
-        for (var isLastTry = false; ; isLastTry = true)
+        for (var isLastTry = false; ;)
         {
             try
             {
@@ -101,6 +111,12 @@ internal sealed partial class ImagePull(
                 _newLayers.Add(place.ChainId);
                 queue.Done(layer);
                 return marker;
+            }
+            catch (DamagedBlobException other) when (_deltas is not null && other.IsRebuilt)
+            {
+                isLastTry = false;
+                _deltas.Distrust(layer, other.InnerException?.Message ?? other.Message);
+                await queue.AgainAsync(layer);
             }
             catch (DamagedBlobException damaged)
             {
@@ -111,6 +127,7 @@ internal sealed partial class ImagePull(
                     throw new ImageRefusedException(ImageRefusedReason.DigestMismatch, $"Layer {layer.Digest} has another digest at its source.", damaged);
                 }
 
+                isLastTry = true;
                 await queue.AgainAsync(layer);
             }
             catch (ImageRefusedException)

@@ -2,19 +2,19 @@ using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Node.Containers.Images;
 
-/// <summary>Pulls within a budget: what they cost is kept over attempts, and a refusal stands without asking the registry again.</summary>
+/// <summary>Pulls on a workload's terms: what they cost is kept over attempts, and a refusal stands without asking the registry again.</summary>
 internal sealed partial class ImageStore
 {
     private static readonly TimeSpan s_refusalStands = TimeSpan.FromHours(6);
 
-    private readonly Dictionary<string, (long? MaxBytes, DateTimeOffset Until, ImagePullException Refusal)> _overBudget = [];
+    private readonly Dictionary<string, (PullTerms Terms, DateTimeOffset Until, ImagePullException Refusal)> _refusedTerms = [];
 
     private async Task RunAsync(
         ImagePull pull, ImageReference reference, (string Digest, byte[] Bytes) manifest, PullTerms terms, PullBudget budget, CancellationToken ct)
     {
         try
         {
-            await pull.RunAsync(reference, manifest.Digest, manifest.Bytes, Pin, missing => budget.Begin(_blobs.SpentOn(manifest.Digest), missing), ct);
+            await pull.RunAsync(reference, manifest.Digest, manifest.Bytes, PinOnly, missing => budget.Begin(_blobs.SpentOn(manifest.Digest), missing), ct);
             _blobs.SetSpent(manifest.Digest, 0);
         }
         catch (Exception failed)
@@ -24,11 +24,11 @@ internal sealed partial class ImageStore
                 _blobs.SetSpent(manifest.Digest, failed is ImageRefusedException ? 0 : budget.SpentBytes);
             }
 
-            if (failed is ImagePullException { IsOverBudget: true } refusal)
+            if (failed is ImagePullException refusal && (refusal.IsOverBudget || refusal.IsDeltaUnavailable))
             {
                 lock (_files)
                 {
-                    _overBudget[reference.ToString()] = (terms.MaxBytes, _time.GetUtcNow() + s_refusalStands, refusal);
+                    _refusedTerms[reference.ToString()] = (terms, _time.GetUtcNow() + s_refusalStands, refusal);
                 }
             }
 
@@ -36,22 +36,25 @@ internal sealed partial class ImageStore
         }
     }
 
-    /// <summary>Even the manifest costs bytes: the same budget is not tried again and again.</summary>
+    /// <summary>Even the manifest costs bytes: the same terms are not tried again and again.</summary>
     private void RefuseAgain(ImageReference reference, PullTerms terms)
     {
         lock (_files)
         {
-            if (!_overBudget.TryGetValue(reference.ToString(), out var refused))
+            if (!_refusedTerms.TryGetValue(reference.ToString(), out var refused))
             {
                 return;
             }
 
-            if (refused.MaxBytes == terms.MaxBytes && _time.GetUtcNow() < refused.Until)
+            if (refused.Terms.MaxBytes == terms.MaxBytes && refused.Terms.Delta == terms.Delta && _time.GetUtcNow() < refused.Until)
             {
-                throw new ImagePullException(refused.Refusal.Message) { IsLocal = true, IsOverBudget = true };
+                throw new ImagePullException(refused.Refusal.Message)
+                {
+                    IsLocal = true, IsOverBudget = refused.Refusal.IsOverBudget, IsDeltaUnavailable = refused.Refusal.IsDeltaUnavailable,
+                };
             }
 
-            _overBudget.Remove(reference.ToString());
+            _refusedTerms.Remove(reference.ToString());
         }
     }
 }

@@ -8,8 +8,8 @@ internal sealed partial class ImageStore
     [LoggerMessage(Level = LogLevel.Information, Message = "Pulling {Image}: {Digest}")]
     private static partial void LogPulling(ILogger logger, ImageReference image, string digest);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Pulled {Image} ({Digest}) in {Took}")]
-    private static partial void LogPulled(ILogger logger, ImageReference image, string digest, TimeSpan took);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Pulled {Image} ({Digest}) in {Took}: {Fetched} of the {Size} bytes of its layers were fetched")]
+    private static partial void LogPulled(ILogger logger, ImageReference image, string digest, TimeSpan took, long fetched, long size);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Using {Image} as it is on this node ({Digest}): {Problem}")]
     private static partial void LogImageAtHand(ILogger logger, ImageReference image, string digest, string problem);

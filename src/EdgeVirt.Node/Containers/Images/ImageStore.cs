@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Images.Deltas;
 using EdgeVirt.Node.Containers.Images.Layers;
 using EdgeVirt.Node.Containers.Images.Registries;
 using Microsoft.Extensions.Logging;
@@ -126,7 +127,11 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         RefuseAgain(reference, terms);
         var budget = new PullBudget(terms.MaxBytes);
         using var source = _sources.Open(reference, terms, budget, isPatient: local is null);
-        var pull = new ImagePull(_options, source, _blobs, _layers, _time, _logger);
+        var deltas = source is IRangedSource ranged && terms.Delta != ImageDeltaPolicy.Never
+            ? new DeltaSource(ranged, new DeltaPlanner(_blobs, _layers, _options.Limits), terms, budget, _logger)
+            : null;
+        using var disposing = deltas;
+        var pull = new ImagePull(_options, deltas ?? source, _blobs, _layers, _time, _logger);
         var (digest, bytes) = await pull.ResolveAsync(reference, ct);
         await _pulls.WaitAsync(ct);
         try
@@ -139,10 +144,14 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
                 await RunAsync(pull, reference, (digest, bytes), terms, budget, ct);
                 image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");
                 var took = _time.GetElapsedTime(started);
-                LogPulled(_logger, reference, digest, took);
+                LogPulled(_logger, reference, digest, took, budget.FetchedBytes, image.LayerBytes);
+                Use(reference, digest, new PullCost(budget.FetchedBytes, image.LayerBytes));
+            }
+            else
+            {
+                Use(reference, digest);
             }
 
-            Use(reference, digest);
             return image;
         }
         finally
@@ -164,17 +173,26 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         }
     }
 
-    private void Use(ImageReference reference, string manifestDigest)
+    private void PinOnly(IReadOnlyList<string> chainIds)
     {
         lock (_files)
         {
-            if (_references.Find(reference) == manifestDigest)
+            _pinned.Clear();
+            _pinned.UnionWith(chainIds);
+        }
+    }
+
+    private void Use(ImageReference reference, string manifestDigest, PullCost? cost = null)
+    {
+        lock (_files)
+        {
+            if (cost is null && _references.Find(reference) == manifestDigest)
             {
                 _references.Touch(reference);
             }
             else
             {
-                _references.Write(reference, manifestDigest);
+                _references.Write(reference, manifestDigest, cost);
             }
         }
     }
@@ -210,6 +228,9 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         var chain = ChainId.Of(config.Rootfs?.DiffIds ?? []);
         return chain.All(id => _layers.Find(id) is not null)
             ? new StoredImage(manifestDigest, ImageManifest.ToRunConfig(config), [.. chain.Select(_layers.PathOf)])
+            {
+                LayerBytes = manifest.Layers.Sum(layer => layer.Size),
+            }
             : null;
     }
 }

@@ -14,6 +14,9 @@ internal sealed class PullBudget(long? maxBytes)
     /// <summary>Bytes of all attempts.</summary>
     public long SpentBytes => Interlocked.Read(ref _before) + Interlocked.Read(ref _spent);
 
+    /// <summary>Bytes of this attempt.</summary>
+    public long FetchedBytes => Interlocked.Read(ref _spent);
+
     public bool IsLimited => maxBytes is not null;
 
     /// <summary>Told what earlier attempts have cost and what is missing, before the first byte of a layer.</summary>
@@ -21,11 +24,17 @@ internal sealed class PullBudget(long? maxBytes)
     public void Begin(long spentBefore, long missingBytes)
     {
         Interlocked.Exchange(ref _before, spentBefore);
-        if (maxBytes is { } most && missingBytes > 0 && spentBefore + missingBytes > most)
+        Check(missingBytes);
+    }
+
+    /// <summary>Told what is still to come.</summary>
+    /// <exception cref="ImagePullException">With what came already it would be more than allowed.</exception>
+    public void Check(long missingBytes)
+    {
+        if (maxBytes is { } most && missingBytes > 0 && SpentBytes + missingBytes > most)
         {
-            throw Exceeded(spentBefore == 0
-                ? $"{Text(missingBytes)} of layers are not on this node, imagePull.maxBytes allows {Text(most)}"
-                : $"{Text(missingBytes)} of layers are not on this node and earlier attempts cost {Text(spentBefore)}, imagePull.maxBytes allows {Text(most)}");
+            var spent = SpentBytes == 0 ? "" : Interlocked.Read(ref _before) > 0 ? $" and earlier attempts cost {Text(SpentBytes)}" : $" and {Text(SpentBytes)} came already";
+            throw Exceeded($"{Text(missingBytes)} of layers are not on this node{spent}, imagePull.maxBytes allows {Text(most)}");
         }
     }
 

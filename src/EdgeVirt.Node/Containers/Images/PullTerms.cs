@@ -1,3 +1,4 @@
+using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images.Registries;
 
 namespace EdgeVirt.Node.Containers.Images;
@@ -12,6 +13,9 @@ internal sealed record PullTerms
 
     /// <summary>Most bytes of layers that one image may cost on the link; null: no limit.</summary>
     public long? MaxBytes { get; init; }
+
+    /// <summary>Whether layers are put together from what is here and the rest.</summary>
+    public ImageDeltaPolicy Delta { get; init; }
 
     /// <summary>What is wrong with those Secrets, for the message of a pull that fails; null: nothing.</summary>
     public string? Problem { get; init; }

@@ -40,32 +40,36 @@ internal sealed class ReferenceStore(string imagesDirectory, BlobStore blobs, Ti
         return null;
     }
 
-    public void Write(ImageReference reference, string manifestDigest)
+    public void Write(ImageReference reference, string manifestDigest, PullCost? cost)
     {
-        var document = new ReferenceDocument { Reference = reference.ToString(), ManifestDigest = manifestDigest };
+        var document = new ReferenceDocument { Reference = reference.ToString(), ManifestDigest = manifestDigest, Cost = cost };
+        document = document with { Sum = SumOf(document) };
         DurableFile.Write(PathOf(reference), JsonSerializer.SerializeToUtf8Bytes(document, ImageJson.Default.ReferenceDocument), (UnixFileMode)0x180);
         Touch(reference);
     }
 
     public void Touch(ImageReference reference) => File.SetLastWriteTimeUtc(PathOf(reference), time.GetUtcNow().UtcDateTime);
 
-    /// <summary>Every reference file: where it is, its reference and the manifest's digest (null: damaged), when last asked for.</summary>
-    public IReadOnlyList<(string Path, string? Reference, string? ManifestDigest, DateTimeOffset Used)> All() =>
+    /// <summary>Every reference file: where it is, its reference and the manifest's digest (null: damaged), when last asked for, what its pull cost.</summary>
+    public IReadOnlyList<(string Path, string? Reference, string? ManifestDigest, DateTimeOffset Used, PullCost? Cost)> All() =>
     [
         .. Directory.EnumerateFiles(_directory, "*.json")
             .Select(path => (Path: path, Document: Read(path), Used: new DateTimeOffset(File.GetLastWriteTimeUtc(path))))
-            .Select(file => (file.Path, file.Document?.Reference, file.Document?.ManifestDigest, file.Used)),
+            .Select(file => (file.Path, file.Document?.Reference, file.Document?.ManifestDigest, file.Used, file.Document?.Cost)),
     ];
 
     private string PathOf(ImageReference reference) =>
         Path.Combine(_directory, Digest.Hex(Digest.Of(Encoding.UTF8.GetBytes(reference.ToString()))) + ".json");
+
+    private static string SumOf(ReferenceDocument document) =>
+        Digest.Of(Encoding.UTF8.GetBytes($"{document.Reference} {document.ManifestDigest} {document.Cost?.FetchedBytes} {document.Cost?.LayerBytes}"));
 
     private static ReferenceDocument? Read(string path)
     {
         try
         {
             var document = JsonSerializer.Deserialize(File.ReadAllBytes(path), ImageJson.Default.ReferenceDocument);
-            return Digest.IsDigest(document?.ManifestDigest) ? document : null;
+            return document is not null && Digest.IsDigest(document.ManifestDigest) && (document.Sum ?? SumOf(document)) == SumOf(document) ? document : null;
         }
         catch (JsonException)
         {

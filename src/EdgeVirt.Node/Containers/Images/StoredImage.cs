@@ -4,7 +4,11 @@ namespace EdgeVirt.Node.Containers.Images;
 /// <param name="ManifestDigest"><c>sha256:…</c> of the platform's manifest; what <see cref="ImagesInUse"/> knows it by.</param>
 /// <param name="Config">How it wants to be run.</param>
 /// <param name="LayerDirectories">Lowest first, each another directory, in overlayfs form: whiteouts are devices 0:0, opaque directories carry the attribute.</param>
-internal sealed record StoredImage(string ManifestDigest, ImageConfig Config, IReadOnlyList<string> LayerDirectories);
+internal sealed record StoredImage(string ManifestDigest, ImageConfig Config, IReadOnlyList<string> LayerDirectories)
+{
+    /// <summary>Of all its layers as a registry has them.</summary>
+    public long LayerBytes { get; init; }
+}
 
 /// <summary>The part of an image's config that starting a container needs.</summary>
 internal sealed record ImageConfig

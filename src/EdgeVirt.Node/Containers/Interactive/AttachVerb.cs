@@ -42,15 +42,13 @@ internal sealed class AttachVerb(NodeDirectories directories, RunningContainers 
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var packets = Channel.CreateBounded<StreamMessage>(QueuedPackets);
         var receiving = ReceiveAsync(socket, packets.Writer, over.Token);
+        var sending = PassOnAsync(packets.Reader, writer, over.Token);
         var input = ReadInputAsync(socket, container, request, channel, over.Token);
         try
         {
-            await foreach (var packet in packets.Reader.ReadAllAsync(ct))
-            {
-                await writer.WriteAsync(packet, ct);
-            }
-
-            await receiving;
+            // Either can fail while the other waits: for output, or for a caller that takes nothing more.
+            await await Task.WhenAny(receiving, sending);
+            await sending;
             if (await ExitAsync(container, ct) is { } code)
             {
                 await writer.WriteAsync(new StreamMessage { ExitCode = (uint)code }, ct);
@@ -61,7 +59,7 @@ internal sealed class AttachVerb(NodeDirectories directories, RunningContainers 
         finally
         {
             await over.CancelAsync();
-            await Task.WhenAll(receiving, input).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(receiving, sending, input).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -133,6 +131,14 @@ internal sealed class AttachVerb(NodeDirectories directories, RunningContainers 
         {
             packets.Complete(e);
             throw;
+        }
+    }
+
+    private static async Task PassOnAsync(ChannelReader<StreamMessage> packets, StreamMessageWriter writer, CancellationToken ct)
+    {
+        await foreach (var packet in packets.ReadAllAsync(ct))
+        {
+            await writer.WriteAsync(packet, ct);
         }
     }
 

@@ -16,8 +16,9 @@ internal static class ConmonControl
     {
         try
         {
-            using var fifo = File.OpenHandle(Path.Combine(bundle, "ctl"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-            RandomAccess.Write(fifo, Encoding.ASCII.GetBytes(command), 0);
+            // For reading too, so that the open does not wait for a conmon that is no more.
+            using var fifo = new FileStream(Path.Combine(bundle, "ctl"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+            fifo.Write(Encoding.ASCII.GetBytes(command));
         }
         catch (IOException)
         {

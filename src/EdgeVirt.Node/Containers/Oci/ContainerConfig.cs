@@ -1,4 +1,6 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
+using EdgeVirt.Node.Containers.Devices;
 
 namespace EdgeVirt.Node.Containers.Oci;
 
@@ -10,15 +12,17 @@ internal static class ContainerConfig
     /// <summary>Whether its main program has an input.</summary>
     public const string StdinAnnotation = "io.edgevirt.stdin";
 
-    private const ulong CpuPeriod = 100_000;
     private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <param name="start">What is to run.</param>
     /// <param name="directories">Where its files are.</param>
     /// <param name="root">Its file system, mounted: users are looked up in it.</param>
     /// <param name="features">What cannot be enforced here is left out.</param>
+    /// <param name="pathOf">Where on the node lies what a mount of a volume shows.</param>
+    /// <param name="devices">Devices of the node that it gets.</param>
     /// <exception cref="StartFailedException">There is nothing to run, or it may not run as it would.</exception>
-    public static RuntimeSpec Make(ContainerStart start, NodeDirectories directories, string root, RuntimeFeatures features)
+    public static RuntimeSpec Make(ContainerStart start, NodeDirectories directories, string root, RuntimeFeatures features, Func<VolumeSpec, VolumeMount, string> pathOf,
+        IReadOnlyList<(FoundDevice Device, string Permissions)> devices)
     {
         var (spec, image) = (start.Spec, start.Image.Config);
         var security = ContainerSecurity.Of(spec.SecurityContext, start.Target.Template.SecurityContext, image.User, root, features);
@@ -34,10 +38,12 @@ internal static class ContainerConfig
                 Cwd = spec.WorkingDir ?? (string.IsNullOrEmpty(image.WorkingDir) ? "/" : image.WorkingDir),
                 Capabilities = security.SpecCapabilities,
                 NoNewPrivileges = security.NoNewPrivileges,
+                ApparmorProfile = AppArmor.Require(AppArmor.ProfileOf(spec.SecurityContext, start.Target.Template.SecurityContext), features, ProcessSecurity.HasAppArmorProfile),
+                Rlimits = ResourceConfig.RlimitsOf(spec.Resources, features),
             },
             Root = new SpecRoot(root, security.ReadOnlyRoot),
             Hostname = start.Target.Workload.Name,
-            Mounts = [.. security.Privileged ? PrivilegedMounts : SystemMounts, .. FileMounts(directories.Sandbox(start.Sandbox.Id)), .. VolumeMounts(start, directories)],
+            Mounts = [.. security.Privileged ? PrivilegedMounts : SystemMounts, .. FileMounts(directories.Sandbox(start.Sandbox.Id)), .. VolumeMounts(start, pathOf)],
             Annotations = new Dictionary<string, string>
             {
                 [OwnerAnnotation] = directories.CgroupParent,
@@ -50,10 +56,12 @@ internal static class ContainerConfig
             {
                 Namespaces = NamespacesOf(start.Sandbox, directories),
                 CgroupsPath = directories.Cgroup(start.Record.Id),
-                Resources = ResourcesOf(spec.Resources, security.Privileged, features.MissingControllers),
+                Resources = ResourceConfig.Make(spec.Resources, [new SpecDevice(security.Privileged, "rwm"), .. RulesOf(devices)], features),
                 MaskedPaths = security.MaskedPaths,
                 ReadonlyPaths = security.ReadOnlyPaths,
                 Seccomp = security.Seccomp,
+                // A privileged container sees the node's own /dev: nothing is to be made in it.
+                Devices = devices.Count == 0 || security.Privileged ? null : [.. devices.Select(found => NodeOf(found.Device))],
             },
         };
     }
@@ -108,34 +116,25 @@ internal static class ContainerConfig
         return sandbox.HostNetwork ? own : [.. own, new("network", directories.NetworkNamespace(sandbox.Id))];
     }
 
-    private static SpecResources ResourcesOf(ResourceRequirements? resources, bool allDevices, IReadOnlyList<string> missing) => new()
-    {
-        Devices = [new SpecDevice(allDevices, "rwm")],
-        Cpu = missing.Contains("cpu") ? null : CpuOf(resources),
-        Memory = resources?.Limits?.Memory is { } memory && !missing.Contains("memory") ? new SpecMemory((long)memory.Value) : null,
-        Pids = resources?.Limits?.Pids is { } pids && !missing.Contains("pids") ? new SpecPids(pids) : null,
-    };
+    private static IEnumerable<SpecDevice> RulesOf(IReadOnlyList<(FoundDevice Device, string Permissions)> devices) =>
+        devices.Select(found => new SpecDevice(true, found.Permissions, TypeOf(found.Device), found.Device.Number.Major, found.Device.Number.Minor));
 
-    private static SpecCpu CpuOf(ResourceRequirements? resources)
-    {
-        var shares = QualityOfService.CpuSharesOf(resources);
-        return resources?.Limits?.Cpu is { } cpu ? new SpecCpu(shares, (long)(cpu.Value * CpuPeriod), CpuPeriod) : new SpecCpu(shares);
-    }
+    private static SpecDeviceNode NodeOf(FoundDevice device) =>
+        new(device.Path, TypeOf(device), device.Number.Major, device.Number.Minor, device.Mode, device.User, device.Group);
+
+    private static string TypeOf(FoundDevice device) => device.IsBlock ? "b" : "c";
 
     private static IEnumerable<SpecMount> FileMounts(string sandbox) =>
         SandboxFiles.Names.Select(name => new SpecMount($"/etc/{name}", "bind", Path.Combine(sandbox, name), ["rbind", "rprivate", "rw"]));
 
-    private static IEnumerable<SpecMount> VolumeMounts(ContainerStart start, NodeDirectories directories)
+    private static IEnumerable<SpecMount> VolumeMounts(ContainerStart start, Func<VolumeSpec, VolumeMount, string> pathOf)
     {
         var volumes = (start.Target.Template.Volumes ?? []).ToDictionary(volume => volume.Name);
         foreach (var mount in start.Spec.VolumeMounts ?? [])
         {
             var volume = volumes[mount.Name];
-            var source = volume.EmptyDir is not null
-                ? Path.Combine(directories.EmptyDirs(start.Sandbox.Id), volume.Name)
-                : Path.Combine(directories.SecretVolumes(start.Sandbox.Id), volume.Name);
-            var readOnly = mount.ReadOnly || volume.EmptyDir is null;
-            yield return new SpecMount(mount.MountPath, "bind", source, ["rbind", "rprivate", readOnly ? "ro" : "rw"]);
+            var readOnly = mount.ReadOnly || volume is not { Secret: null, Config: null };
+            yield return new SpecMount(mount.MountPath, "bind", pathOf(volume, mount), ["rbind", "rprivate", readOnly ? "ro" : "rw"]);
         }
     }
 }

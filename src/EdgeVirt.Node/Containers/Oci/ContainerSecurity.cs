@@ -79,7 +79,7 @@ internal sealed record ContainerSecurity
         return user with
         {
             Gid = gid is { } number ? (uint)number : user.Gid,
-            Groups = [.. user.Groups.Concat((pod?.SupplementalGroups ?? []).Select(group => (uint)group)).Distinct()],
+            Groups = [.. user.Groups.Concat((pod?.SupplementalGroups ?? []).Select(group => (uint)group)).Concat(pod?.FsGroup is { } volumes ? [(uint)volumes] : []).Distinct()],
         };
     }
 

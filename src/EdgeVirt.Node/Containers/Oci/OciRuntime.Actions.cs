@@ -10,7 +10,7 @@ internal sealed partial class OciRuntime
 {
     private const int MessageLength = 256;
 
-    private readonly NodeActions actions = new(network.NewSocket);
+    private readonly NodeActions actions = new(parts.Network.NewSocket);
     private int execs;
 
     public Task<ActionAnswer> ActAsync(ContainerRecord container, ContainerAction action, TimeSpan timeout, CancellationToken ct)

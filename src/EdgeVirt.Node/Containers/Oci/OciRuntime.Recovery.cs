@@ -116,6 +116,7 @@ internal sealed partial class OciRuntime
         {
             foreach (var id in NamesIn(directory).Where(id => records.FindSandbox(id) is null))
             {
+                Mounts.UnmountBelow(Path.Combine(directory, id), detach: true);
                 DeleteTree(Path.Combine(directory, id));
                 LogRemoved("directory", id);
             }
@@ -134,7 +135,8 @@ internal sealed partial class OciRuntime
     {
         var held = Mounts.List().Where(mount => mount.Type == "nsfs").Select(mount => mount.Target).ToHashSet();
         var attachments = new List<Attachment>();
-        foreach (var sandbox in records.Sandboxes)
+        // Where the agent ended between record and effect of a hand-over two have the same ports: they are the later one's.
+        foreach (var sandbox in records.Sandboxes.OrderByDescending(sandbox => sandbox.Turn))
         {
             var isComplete = File.Exists(directories.SandboxMark(sandbox.Id));
             if (AttachmentOf(sandbox) is { } attachment)

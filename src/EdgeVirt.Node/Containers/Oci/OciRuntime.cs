@@ -3,19 +3,23 @@ using System.Globalization;
 using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Logs;
+using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
-using EdgeVirt.Node.Networks.Names;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.Containers.Oci;
+
+/// <summary>What a sandbox is made of beside its files.</summary>
+internal sealed record SandboxParts(NodeNetwork Network, WorkloadVolumes Volumes, ContainerMounts Mounts, HostPaths HostPaths, DeviceFinder Devices);
 
 /// <summary>
 /// Runs containers by an OCI runtime under conmon. All that it knows it can find again: by the records, the pid file and
 /// the control group of each container, and the names of mounts, namespaces and links.
 /// </summary>
 internal sealed partial class OciRuntime(
-    NodeDirectories directories, RecordStore records, NodeNetwork network, QualityOfService qos, TimeProvider time, ILogger<OciRuntime> log)
+    NodeDirectories directories, RecordStore records, SandboxParts parts, QualityOfService qos, TimeProvider time, ILogger<OciRuntime> log)
     : IContainerRuntime, IDisposable
 {
     private const int StartsAtOnce = 4;
@@ -26,6 +30,8 @@ internal sealed partial class OciRuntime(
     private static readonly TimeSpan MonitorTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(5);
 
+    private readonly NodeNetwork network = parts.Network;
+    private readonly WorkloadVolumes volumes = parts.Volumes;
     private readonly Cgroups cgroups = qos.Cgroups;
     private readonly ConcurrentDictionary<string, Run> runs = new();
     private readonly ConcurrentDictionary<string, bool> usable = new();
@@ -41,88 +47,25 @@ internal sealed partial class OciRuntime(
 
     public string Version { get; private set; } = "none";
 
-    public IReadOnlyList<string> MissingControllers { get; } =
-    [
-        .. new[] { "cpu", "memory", "pids" }.Where(controller => !qos.Cgroups.HasController(controller)),
-        .. QualityOfService.CanLowerOomScore ? (string[])[] : ["oom"],
-    ];
+    public IReadOnlyList<string> MissingControllers { get; } = qos.MissingHere();
+
+    public int MaxRealtimePriority => qos.MaxRealtimePriority;
+
+    public bool HasAppArmor => ProcessSecurity.KernelHasAppArmor;
 
     public bool HasSeccomp => Features.HasSeccomp;
 
-    private RuntimeFeatures Features => features ??= RuntimeFeatures.Here(MissingControllers, runtimeHasSeccomp);
+    private RuntimeFeatures Features => features ??= RuntimeFeatures.Here(MissingControllers, runtimeHasSeccomp) with
+    {
+        Layout = cgroups.Layout,
+        Disk = qos.Disk,
+        MaxRealtimePriority = qos.MaxRealtimePriority,
+        HasAppArmor = HasAppArmor,
+    };
 
     private RuntimeBinary Binary => binary ??= RuntimeBinary.Choose(cgroups.Layout);
 
     public bool IsUsable(SandboxRecord sandbox) => usable.GetValueOrDefault(sandbox.Id);
-
-    public SandboxRecord Allocate(SandboxRecord sandbox)
-    {
-        if (sandbox.HostNetwork)
-        {
-            return sandbox;
-        }
-
-        try
-        {
-            var allocated = sandbox with { Address = network.Take(sandbox.Address) };
-            if (network.Reserve(sandbox.Id, ForwardsOf(allocated)) is var (taken, by))
-            {
-                network.Free(allocated.Address!);
-                throw new StartFailedException($"node port {taken} is published by {by} already; choose another hostPort");
-            }
-
-            return allocated;
-        }
-        catch (AddressesExhaustedException e)
-        {
-            throw new StartFailedException(e.Message, e);
-        }
-    }
-
-    public async Task CreateSandboxAsync(SandboxRecord sandbox, WorkloadTarget target, CancellationToken ct)
-    {
-        try
-        {
-            Directory.CreateDirectory(directories.SecretVolumes(sandbox.Id), OwnerOnly);
-            SandboxFiles.Write(sandbox, target, directories, NameServer.IsInstalled ? network.Gateway : null);
-            if (AttachmentOf(sandbox) is { } attachment)
-            {
-                await network.OpenAsync(attachment, ct);
-                // The rest is done while the container is being made; it is waited for before its program runs.
-                connecting[sandbox.Id] = Task.Run(() => ConnectAsync(attachment), CancellationToken.None);
-            }
-            else
-            {
-                Mark(sandbox.Id);
-            }
-
-            usable[sandbox.Id] = true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StartFailedException(e.Message, e);
-        }
-    }
-
-    public async Task RemoveSandboxAsync(SandboxRecord sandbox, bool volumes, CancellationToken ct)
-    {
-        usable.TryRemove(sandbox.Id, out _);
-        File.Delete(directories.SandboxMark(sandbox.Id));
-        if (connecting.TryRemove(sandbox.Id, out var connected))
-        {
-            await connected.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
-        if (AttachmentOf(sandbox) is { } attachment)
-        {
-            await network.DetachAsync(attachment, ct);
-            network.Release(sandbox.Id);
-            network.Free(attachment.Address);
-        }
-
-        SandboxFiles.Remove(sandbox.Id, volumes, directories);
-        RemoveEmptyCgroups();
-    }
 
     public async Task<DateTimeOffset> StartAsync(ContainerStart start, CancellationToken ct)
     {
@@ -210,6 +153,7 @@ internal sealed partial class OciRuntime(
         {
         }
 
+        parts.Mounts.Remove(id);
         foreach (var directory in (string[])[directories.Bundle(id), directories.Root(id), .. Below(id, "upper", "work")])
         {
             DeleteTree(directory);
@@ -260,8 +204,9 @@ internal sealed partial class OciRuntime(
         Array.ForEach([upper, work, root], path => Directory.CreateDirectory(path));
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
+        qos.Prepare(start);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, Features);
+        var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });
@@ -351,6 +296,8 @@ internal sealed partial class OciRuntime(
             await Task.Delay(TimeSpan.FromMilliseconds(2), time);
         }
     }
+
+    private static string Taken(Forward taken, string by) => $"node port {taken} is published by {by} already; choose another hostPort";
 
     private string[] Below(string id, params string[] names) => [.. names.Select(name => Path.Combine(directories.Container(id), name))];
 

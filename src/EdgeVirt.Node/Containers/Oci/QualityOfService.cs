@@ -1,5 +1,6 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
+using EdgeVirt.Linux.Storage;
 
 namespace EdgeVirt.Node.Containers.Oci;
 
@@ -10,10 +11,43 @@ namespace EdgeVirt.Node.Containers.Oci;
 internal sealed class QualityOfService(NodeDirectories directories, NodeOptions options, Cgroups cgroups)
 {
     private const int MostAdjustment = 1000;
+
+    // Of the 950,000 that the kernel gives real-time processes by default.
+    private const long RealtimeShare = 900_000;
     private readonly long memory = SystemFacts.MemoryBytes;
+
+    private readonly Lazy<DeviceNumber?> disk = new(() => BlockDevices.DiskOf(options.DataDir));
 
     /// <summary>Where containers are counted and limited.</summary>
     public Cgroups Cgroups => cgroups;
+
+    /// <summary>The disk below the data partition; null: none that could be limited.</summary>
+    public DeviceNumber? Disk => disk.Value;
+
+    /// <summary>Highest real-time priority that containers may be given; 0: none.</summary>
+    public int MaxRealtimePriority => options.MaxRealtimePriority;
+
+    /// <summary>What cannot be enforced here, in the words of <see cref="Enforcement"/>.</summary>
+    public IReadOnlyList<string> MissingHere()
+    {
+        var isUnified = cgroups.Layout == CgroupLayout.Unified;
+        var io = isUnified ? ("io", "io.max") : ("blkio", "blkio.throttle.read_bps_device");
+        (string Word, bool IsThere)[] all =
+        [
+            (Enforcement.Cpu, cgroups.HasController("cpu")),
+            (Enforcement.Memory, cgroups.HasController("memory")),
+            (Enforcement.Pids, cgroups.HasController("pids")),
+            (Enforcement.CpuSet, cgroups.HasController("cpuset")),
+            (Enforcement.HugePages, cgroups.HasController("hugetlb")),
+            (Enforcement.MemoryHigh, isUnified && cgroups.HasFile("memory", "memory.high")),
+            (Enforcement.IoWeight, isUnified && cgroups.HasFile("io", "io.weight")),
+            (Enforcement.IoMax, Disk is not null && cgroups.HasFile(io.Item1, io.Item2)),
+            (Enforcement.RealtimeGroups, !isUnified && cgroups.HasFile("cpu", "cpu.rt_runtime_us")),
+            (Enforcement.Realtime, CanLowerOomScore),
+            (Enforcement.OutOfMemoryOrder, CanLowerOomScore),
+        ];
+        return [.. all.Where(entry => !entry.IsThere).Select(entry => entry.Word)];
+    }
 
     /// <summary>
     /// What the kernel adds to a process's badness (proc(5), oom_score_adj), by Kubernetes' rule: Guaranteed -997, BestEffort
@@ -31,6 +65,16 @@ internal sealed class QualityOfService(NodeDirectories directories, NodeOptions 
 
     /// <summary>Whether the agent may put a process behind itself in the order in which the kernel ends processes.</summary>
     public static bool CanLowerOomScore { get; } = Processes.HasCapability(Processes.CapSysResource);
+
+    /// <summary>To be called before a container is made: what has to be there for its groups.</summary>
+    public void Prepare(ContainerStart start)
+    {
+        if (start.Spec.Resources?.Realtime?.RealtimeRuntime is not null && MaxRealtimePriority > 0)
+        {
+            cgroups.ShareRealtime(Path.GetDirectoryName(directories.CgroupParent)!, RealtimeShare);
+            cgroups.ShareRealtime(directories.CgroupParent, RealtimeShare);
+        }
+    }
 
     /// <summary>Puts a container that was made and does not run yet in its place. Its processes inherit what is set here.</summary>
     public void Place(ContainerStart start, int pid)

@@ -11,6 +11,21 @@ namespace EdgeVirt.Node.Containers.Oci;
 internal sealed record RuntimeFeatures(
     IReadOnlyList<string> MissingControllers, bool HasSeccomp, IReadOnlySet<string> Capabilities, string Architecture)
 {
+    /// <summary>Which version of control groups there is.</summary>
+    public CgroupLayout Layout { get; init; } = CgroupLayout.Unified;
+
+    /// <summary>The disk below the data partition; null: none that could be limited.</summary>
+    public DeviceNumber? Disk { get; init; }
+
+    /// <summary>Whether AppArmor is on in the kernel.</summary>
+    public bool HasAppArmor { get; init; }
+
+    /// <summary>Highest real-time priority that containers may be given; 0: none.</summary>
+    public int MaxRealtimePriority { get; init; }
+
+    /// <summary>Whether something can be enforced, in the words of <see cref="Enforcement"/>.</summary>
+    public bool Has(string controller) => !MissingControllers.Contains(controller);
+
     /// <summary>Of this process on this machine.</summary>
     public static RuntimeFeatures Here(IReadOnlyList<string> missingControllers, bool runtimeHasSeccomp) => new(
         missingControllers,

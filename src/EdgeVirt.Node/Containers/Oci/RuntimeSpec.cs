@@ -36,7 +36,13 @@ internal sealed record SpecProcess
     public required SpecCapabilities Capabilities { get; init; }
 
     public bool NoNewPrivileges { get; init; }
+
+    public IReadOnlyList<SpecRlimit>? Rlimits { get; init; }
+
+    public string? ApparmorProfile { get; init; }
 }
+
+internal sealed record SpecRlimit(string Type, ulong Soft, ulong Hard);
 
 internal sealed record SpecUser(uint Uid, uint Gid, IReadOnlyList<uint> AdditionalGids);
 
@@ -59,6 +65,8 @@ internal sealed record SpecLinux
     public required IReadOnlyList<string> ReadonlyPaths { get; init; }
 
     public SpecSeccomp? Seccomp { get; init; }
+
+    public IReadOnlyList<SpecDeviceNode>? Devices { get; init; }
 }
 
 internal sealed record SpecSeccomp
@@ -87,11 +95,45 @@ internal sealed record SpecResources
     public SpecMemory? Memory { get; init; }
 
     public SpecPids? Pids { get; init; }
+
+    public IReadOnlyList<SpecHugepageLimit>? HugepageLimits { get; init; }
+
+    /// <summary>Version 1 of control groups alone; in version 2 it is said in <see cref="Unified"/>.</summary>
+    public SpecBlockIO? BlockIO { get; init; }
+
+    /// <summary>Files of a control group of version 2 and what is written to them.</summary>
+    public IReadOnlyDictionary<string, string>? Unified { get; init; }
 }
 
-internal sealed record SpecDevice(bool Allow, string Access);
+/// <summary>A rule; without a type it is for all devices.</summary>
+internal sealed record SpecDevice(bool Allow, string Access, string? Type = null, long? Major = null, long? Minor = null);
 
-internal sealed record SpecCpu(ulong Shares, long? Quota = null, ulong? Period = null);
+/// <summary>A node that the runtime makes in the container's /dev.</summary>
+internal sealed record SpecDeviceNode(string Path, string Type, long Major, long Minor, uint FileMode, uint Uid, uint Gid);
+
+internal sealed record SpecCpu(ulong Shares, long? Quota = null, ulong? Period = null)
+{
+    public string? Cpus { get; init; }
+
+    public long? RealtimeRuntime { get; init; }
+
+    public ulong? RealtimePeriod { get; init; }
+}
+
+internal sealed record SpecHugepageLimit(string PageSize, ulong Limit);
+
+internal sealed record SpecBlockIO
+{
+    public IReadOnlyList<SpecThrottle>? ThrottleReadBpsDevice { get; init; }
+
+    public IReadOnlyList<SpecThrottle>? ThrottleWriteBpsDevice { get; init; }
+
+    public IReadOnlyList<SpecThrottle>? ThrottleReadIOPSDevice { get; init; }
+
+    public IReadOnlyList<SpecThrottle>? ThrottleWriteIOPSDevice { get; init; }
+}
+
+internal sealed record SpecThrottle(uint Major, uint Minor, ulong Rate);
 
 internal sealed record SpecMemory(long Limit);
 

@@ -1,13 +1,11 @@
-using System.Text;
+using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks.Names;
 
 namespace EdgeVirt.Node.Containers.Oci;
 
-/// <summary>The files that all containers of a workload share: name resolution and volumes.</summary>
+/// <summary>The files that all containers of a workload share: name resolution, and volumes made of Secrets and Configs.</summary>
 internal static class SandboxFiles
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode Everyone = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>Mounted in /etc of each container.</summary>
@@ -35,22 +33,18 @@ internal static class SandboxFiles
             File.SetUnixFileMode(Path.Combine(directory, file), Readable);
         }
 
-        foreach (var volume in target.Template.Volumes ?? [])
-        {
-            if (volume.EmptyDir is not null)
-            {
-                Directory.CreateDirectory(directories.EmptyDirs(sandbox.Id));
-                // As in Kubernetes, whoever the container runs as may write.
-                var path = Path.Combine(directories.EmptyDirs(sandbox.Id), volume.Name);
-                Directory.CreateDirectory(path);
-                File.SetUnixFileMode(path, Everyone | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite);
-                continue;
-            }
+        WriteProjections(sandbox, target, directories);
+    }
 
-            var (files, mode) = volume.Secret is { } secret
-                ? (target.References.Secret(secret.SecretName), secret.DefaultMode)
-                : (target.References.Config(volume.Config!.Name)?.ToDictionary(pair => pair.Key, pair => Encoding.UTF8.GetBytes(pair.Value)), volume.Config.DefaultMode);
-            WriteVolume(Path.Combine(directories.SecretVolumes(sandbox.Id), volume.Name), volume.Name, files, (UnixFileMode?)mode ?? Readable);
+    /// <summary>Brings the files of Secrets and Configs up to date, at once for each volume; containers may run meanwhile.</summary>
+    /// <exception cref="StartFailedException">A Secret, Config or key is missing; the volume before it is done, the others are not.</exception>
+    public static void WriteProjections(SandboxRecord sandbox, WorkloadTarget target, NodeDirectories directories)
+    {
+        var group = (uint?)target.Template.SecurityContext?.FsGroup;
+        foreach (var volume in (target.Template.Volumes ?? []).Where(volume => volume is not { Secret: null, Config: null }))
+        {
+            ProjectedDirectory.Write(
+                Path.Combine(directories.SecretVolumes(sandbox.Id), volume.Name), Projection.FilesOf(volume, target.References, groupReads: group is not null), group);
         }
     }
 
@@ -75,23 +69,6 @@ internal static class SandboxFiles
             line.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries) is [_, var address, ..] &&
             (address.StartsWith("127.", StringComparison.Ordinal) || address == "::1")));
         return string.Join('\n', lines);
-    }
-
-    private static void WriteVolume(string path, string volume, IReadOnlyDictionary<string, byte[]>? files, UnixFileMode mode)
-    {
-        if (files is null)
-        {
-            throw new StartFailedException($"what volume '{volume}' is made of does not exist; apply that Secret or Config");
-        }
-
-        Delete(path);
-        Directory.CreateDirectory(path, Everyone);
-        foreach (var (name, content) in files)
-        {
-            using var file = new FileStream(Path.Combine(path, name), new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode });
-            File.SetUnixFileMode(file.SafeFileHandle, mode);
-            file.Write(content);
-        }
     }
 
     private static void Delete(string path)

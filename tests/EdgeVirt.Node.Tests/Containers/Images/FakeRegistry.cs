@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text;
 using EdgeVirt.Node.Containers.Images;
 
@@ -27,6 +28,12 @@ internal sealed class FakeRegistry : IAsyncDisposable
     /// <summary>Answered with 503 before anything else is.</summary>
     public int Failures { get; set; }
 
+    /// <summary>Answers Range requests; else it gives everything whole.</summary>
+    public bool HasRanges { get; init; }
+
+    /// <summary>Changes the bytes of a part before they are given.</summary>
+    public Action<byte[]>? SpoilRange { get; set; }
+
     public string? TokenQuery { get; private set; }
 
     /// <summary>The Authorization that a token is given for; null: any.</summary>
@@ -44,6 +51,7 @@ internal sealed class FakeRegistry : IAsyncDisposable
 
     public void Serve(TestImage image, string repository, string tag)
     {
+        Answer($"/v2/{repository}/manifests/{Digest.Of(image.Manifest)}", image.Manifest);
         Answer($"/v2/{repository}/manifests/{tag}", image.Manifest);
         Answer($"/v2/{repository}/blobs/{Digest.Of(image.Config)}", image.Config);
         foreach (var layer in image.Layers)
@@ -73,7 +81,7 @@ internal sealed class FakeRegistry : IAsyncDisposable
                 await RespondAsync(context.Request, context.Response);
             }
         }
-        catch (Exception ended) when (ended is HttpListenerException or ObjectDisposedException)
+        catch (Exception ended) when (ended is HttpListenerException or ObjectDisposedException || !_listener.IsListening)
         {
         }
     }
@@ -122,8 +130,25 @@ internal sealed class FakeRegistry : IAsyncDisposable
             response.StatusCode = 404;
         }
 
-        response.ContentLength64 = body.Length;
-        await response.OutputStream.WriteAsync(body);
-        response.Close();
+        if (HasRanges && body.Length > 0 && RangeHeaderValue.TryParse(request.Headers["Range"], out var range))
+        {
+            var part = range.Ranges.Single();
+            var (from, to) = ((int)part.From!.Value, (int)Math.Min(part.To ?? body.Length - 1, body.Length - 1));
+            response.StatusCode = 206;
+            response.AddHeader("Content-Range", $"bytes {from}-{to}/{body.Length}");
+            body = body[from..(to + 1)];
+            SpoilRange?.Invoke(body);
+        }
+
+        try
+        {
+            response.ContentLength64 = body.Length;
+            await response.OutputStream.WriteAsync(body);
+            response.Close();
+        }
+        catch (Exception gone) when (gone is HttpListenerException or IOException)
+        {
+            // Who asked wanted no more of it.
+        }
     }
 }

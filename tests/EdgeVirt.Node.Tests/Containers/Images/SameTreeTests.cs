@@ -37,17 +37,19 @@ internal sealed class SameTreeTests
 
     [TestCase("gzip")]
     [TestCase("zstd")]
+    [TestCase("zstd:chunked", Description = "with frames whose window is 32 MiB")]
     public async Task Whatever_skopeo_compresses_with(string format)
     {
         Directory.CreateDirectory(Path.Combine(Root, "deep", "er"));
         File.WriteAllText(Path.Combine(Root, "deep", "er", "file"), new string('x', 100_000));
+        File.WriteAllText(Path.Combine(Root, "deep", "large"), Convert.ToHexString(new Random(1).GetItems<byte>([1, 2, 3, 4, 5, 6, 7, 8], 2_000_000)));
         await RepackAsync();
         File.Delete(Path.Combine(Root, "deep", "er", "file"));
         File.WriteAllText(Path.Combine(Root, "deep", "new"), "second layer");
         await RepackAsync();
         var pushed = await ProcessRunner.RunAsync(
             "skopeo", ["copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false", "--dest-compress", "--dest-compress-format", format, $"oci:{Image}", Remote], TimeSpan.FromSeconds(60), check: false);
-        if (pushed.ExitCode != 0 && format == "zstd")
+        if (pushed.ExitCode != 0 && format != "gzip")
         {
             Assert.Ignore($"This skopeo does not make {format}: {pushed.Error}");
         }

@@ -3,9 +3,11 @@ using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Interactive;
 using EdgeVirt.Node.Containers.Oci;
+using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Tests.Hub;
@@ -29,14 +31,18 @@ internal sealed class RealWorkload : IAsyncDisposable
     {
         options = new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") };
         Directories = new NodeDirectories(options);
+        Persistent = new PersistentVolumes(Directories, NullLogger<PersistentVolumes>.Instance);
+        var volumes = new WorkloadVolumes(Directories, Persistent);
         agent = new AgentUnderTest(
             options,
-            records => Runtime = new OciRuntime(Directories, records, new NodeNetwork(options, Host), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            records => Runtime = new OciRuntime(Directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(Directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([])), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
             new Image(directory.Subdirectory("layer")),
             TimeProvider.System);
     }
 
     public NodeDirectories Directories { get; }
+
+    public PersistentVolumes Persistent { get; }
 
     public OciRuntime Runtime { get; private set; } = null!;
 
@@ -131,6 +137,8 @@ internal sealed class RealWorkload : IAsyncDisposable
                 Directory.CreateDirectory(Path.Combine(layer, path));
             }
 
+            // As in every image: the program is not root, and may write there.
+            File.SetUnixFileMode(Path.Combine(layer, "tmp"), (UnixFileMode)0x3FF);
             File.Copy(Busybox, Path.Combine(layer, "bin", "busybox"));
             foreach (var name in (string[])["sh", "cat", "stat", "stty", "id", "nc", "sleep", "setsid", "yes", "wc", "tty", "ls", "head", "mkdir", "ln"])
             {

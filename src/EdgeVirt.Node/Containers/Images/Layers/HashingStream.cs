@@ -3,7 +3,10 @@ using System.Security.Cryptography;
 namespace EdgeVirt.Node.Containers.Images.Layers;
 
 /// <summary>Hashes and counts what is read through it, and lets the reader object to the count.</summary>
-internal sealed class HashingStream(Stream inner, Action<long>? check = null) : Stream
+/// <param name="inner">Disposed with it.</param>
+/// <param name="check">Told the count after each read.</param>
+/// <param name="isHashing">Off: it only counts, because somebody else hashes the same bytes.</param>
+internal sealed class HashingStream(Stream inner, Action<long>? check = null, bool isHashing = true) : Stream
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
@@ -20,7 +23,11 @@ internal sealed class HashingStream(Stream inner, Action<long>? check = null) : 
     public override int Read(Span<byte> buffer)
     {
         var read = inner.Read(buffer);
-        _hash.AppendData(buffer[..read]);
+        if (isHashing)
+        {
+            _hash.AppendData(buffer[..read]);
+        }
+
         Count += read;
         check?.Invoke(Count);
         return read;

@@ -7,8 +7,11 @@ namespace EdgeVirt.Node.Containers.Images.Layers;
 /// <summary>Opens a layer by what its first bytes say: registries are known to mislabel gzip as plain tar.</summary>
 internal static class LayerCompression
 {
-    /// <summary>8 MiB of window, as RFC 8878 asks of every reader; more would cost the agent its memory.</summary>
-    private const int ZstdWindowLog = 23;
+    /// <summary>
+    /// 32 MiB of window: RFC 8878 asks 8 MiB of every reader, but podman and skopeo write zstd:chunked with this one. Memory is
+    /// touched only as far as a frame reaches back, and one layer is unpacked at a time.
+    /// </summary>
+    private const int ZstdWindowLog = 25;
 
     /// <param name="blob">The stored layer; only looked at, then set back to its beginning.</param>
     /// <param name="compressed">What reads <paramref name="blob"/>.</param>
@@ -25,7 +28,8 @@ internal static class LayerCompression
         };
     }
 
-    private static DecompressionStream Zstd(Stream compressed)
+    /// <summary>Unpacks frames of zstd, one after the other; the stream that they come from stays open.</summary>
+    public static Stream Zstd(Stream compressed)
     {
         var stream = new DecompressionStream(compressed, bufferSize: 64 << 10, leaveOpen: true);
         stream.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, ZstdWindowLog);

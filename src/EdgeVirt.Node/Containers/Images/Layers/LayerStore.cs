@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
+using EdgeVirt.Node.Containers.Images.Deltas;
 using ZstdSharp;
 
 namespace EdgeVirt.Node.Containers.Images.Layers;
@@ -12,7 +13,7 @@ namespace EdgeVirt.Node.Containers.Images.Layers;
 /// </summary>
 internal sealed class LayerStore(string directory, UnpackLimits limits, Func<string, DiskSpace> measureDisk)
 {
-    private const string MarkerSuffix = ".complete";
+    public const string MarkerSuffix = ".complete";
     private const string TemporaryPrefix = ".tmp-";
     private const string TrashPrefix = ".trash-";
 
@@ -54,7 +55,7 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
     ];
 
     /// <summary>Unpacks a layer, proving its compressed and its unpacked digest. On any failure nothing of it is left.</summary>
-    /// <param name="blob">The compressed layer, from its beginning; seekable.</param>
+    /// <param name="blob">The compressed layer, from its beginning, seekable; or its tar put together, which the unpacked digest alone proves.</param>
     /// <param name="layer">What the manifest says of it.</param>
     /// <param name="place">What the config says of it, and what lies below.</param>
     /// <param name="bytesLeft">How large it may become.</param>
@@ -82,9 +83,9 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
         {
             // A bit that flipped on the way is no fault of the image.
             compressed.Drain();
-            if (compressed.Digest != layer.Digest)
+            if (compressed.Digest != ProofOf(blob, layer, place))
             {
-                throw new DamagedBlobException(layer.Digest!, unpackable);
+                throw new DamagedBlobException(layer.Digest!, unpackable) { IsRebuilt = blob is RebuiltTar };
             }
 
             throw unpackable as ImageRefusedException ?? TarReader.Damaged(unpackable.Message, unpackable);
@@ -124,24 +125,25 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
         string temporary, Stream blob, HashingStream compressed, Descriptor layer, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
         CheckDisk(0);
-        using var plain = LayerCompression.Open(blob, compressed);
-        using var content = new HashingStream(plain, count => CheckSize(count, compressed.Count, bytesLeft));
+        var isRebuilt = blob is RebuiltTar;
+        using var plain = isRebuilt ? new BorrowedStream(compressed) : LayerCompression.Open(blob, compressed);
+        using var content = new HashingStream(plain, count => CheckSize(count, isRebuilt ? layer.Size : compressed.Count, bytesLeft), isHashing: !isRebuilt);
         using var tree = ConfinedTree.Open(temporary, place.Below);
         var unpacker = new LayerUnpacker(new TarReader(content), tree, limits, CheckDisk);
         unpacker.Run(ct);
         content.Drain();
         compressed.Drain();
-        if (compressed.Digest != layer.Digest)
+        if (compressed.Digest != ProofOf(blob, layer, place))
         {
-            throw new DamagedBlobException(layer.Digest!);
+            throw new DamagedBlobException(layer.Digest!) { IsRebuilt = isRebuilt };
         }
 
-        if (compressed.Count != layer.Size)
+        if (!isRebuilt && compressed.Count != layer.Size)
         {
             throw new ImageRefusedException(ImageRefusedReason.SizeMismatch, $"Layer {layer.Digest} has {compressed.Count} bytes, its manifest says {layer.Size}.");
         }
 
-        if (content.Digest != place.DiffId)
+        if (!isRebuilt && content.Digest != place.DiffId)
         {
             throw new ImageRefusedException(ImageRefusedReason.DiffIdMismatch, $"Layer {layer.Digest} unpacks to {content.Digest}, its config says {place.DiffId}.");
         }
@@ -149,6 +151,9 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
         tree.Sync();
         return new LayerMarker { ChainId = place.ChainId, Bytes = content.Count, Entries = unpacker.Entries };
     }
+
+    /// <summary>The digest that what is read must have: a tar that was put together has no compressed bytes to prove.</summary>
+    private static string ProofOf(Stream blob, Descriptor layer, LayerPlace place) => blob is RebuiltTar ? place.DiffId : layer.Digest!;
 
     private void CheckSize(long unpacked, long compressed, long bytesLeft)
     {
@@ -168,4 +173,8 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
 internal sealed record LayerPlace(string DiffId, string ChainId, IReadOnlyList<string> Below);
 
 /// <summary>Stored or fetched bytes are not those that their digest names; fetching them again can help.</summary>
-internal sealed class DamagedBlobException(string digest, Exception? inner = null) : Exception($"Blob {digest} is damaged.", inner);
+internal sealed class DamagedBlobException(string digest, Exception? inner = null) : Exception($"Blob {digest} is damaged.", inner)
+{
+    /// <summary>Whether the bytes were put together from several places, so that fetching the blob whole can help.</summary>
+    public bool IsRebuilt { get; init; }
+}

@@ -1,3 +1,5 @@
+using EdgeVirt.Node.Containers.Images.Deltas;
+
 namespace EdgeVirt.Node.Containers.Images.Registries;
 
 /// <summary>Where an image comes from: a registry or an OCI layout on disk. Lives for one pull.</summary>
@@ -17,4 +19,12 @@ internal interface IImageSource : IDisposable
 
     /// <summary>The layer is unpacked, or was refused or damaged: what was stored of it can go.</summary>
     void DropLayer(Descriptor descriptor);
+}
+
+/// <summary>A source that gives parts of a layer for less than all of it.</summary>
+internal interface IRangedSource : IImageSource
+{
+    /// <summary>Brings ranges of a layer's compressed bytes here. <paramref name="progress"/> hears how many bytes came. Nothing is proven by this.</summary>
+    /// <exception cref="NoDeltaException">The registry gives layers whole only.</exception>
+    Task FetchRangesAsync(Descriptor descriptor, IReadOnlyList<ByteRange> ranges, RangeSpool spool, Action<int> progress, CancellationToken ct);
 }

@@ -28,7 +28,7 @@ internal sealed class ImageSources(ImageStoreOptions options, DownloadTools tool
         var repository = host == "docker.io" && !reference.Repository.Contains('/', StringComparison.Ordinal) ? $"library/{reference.Repository}" : reference.Repository;
         var access = AccessTo(host);
         var registry = Open(host, repository, access, (terms, budget), isPatient ? _patient : ResiliencePipeline.Empty, _patient);
-        return access.Mirrors.Count == 0 ? registry : new MirroredSource([.. access.Mirrors.Select(mirror => (mirror.ToString(), (IImageSource)OpenMirror(mirror, repository, (terms, budget))))], registry, logger);
+        return access.Mirrors.Count == 0 ? registry : new MirroredSource([.. access.Mirrors.Select(mirror => (mirror.ToString(), (IRangedSource)OpenMirror(mirror, repository, (terms, budget))))], registry, logger);
     }
 
     /// <summary>With its own credentials, never those of the registry that it mirrors; and without patience, as there is another to ask.</summary>
@@ -42,8 +42,9 @@ internal sealed class ImageSources(ImageStoreOptions options, DownloadTools tool
     private RegistrySource Open(string host, string repository, RegistryAccess access, (PullTerms Terms, PullBudget Budget) pull, ResiliencePipeline retry, ResiliencePipeline retryLayers)
     {
         var client = new RegistryClient(host, repository, access, pull.Terms.Keychain.For(host, repository), options.Retry.IdleTimeout, options.MaxConcurrentDownloads + 1);
-        var download = new LayerDownload(client, tools, retryLayers, pull.Budget);
-        return new RegistrySource(client, tools.Blobs, download, retry, options.KeepCompressedLayers);
+        var whole = new LayerDownload(client, tools, retryLayers, pull.Budget);
+        var ranges = new RangeDownload(client, tools, retryLayers, pull.Budget);
+        return new RegistrySource(client, tools.Blobs, (whole, ranges), retry, options.KeepCompressedLayers);
     }
 
     private RegistryAccess AccessTo(string host) => options.Registries.GetValueOrDefault(host) ?? new RegistryAccess { Url = RegistryAccess.DefaultUrl(host) };

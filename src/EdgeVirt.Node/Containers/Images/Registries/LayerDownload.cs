@@ -137,34 +137,17 @@ internal sealed class LayerDownload(RegistryClient client, DownloadTools tools, 
 
     private async Task CopyAsync(HttpResponseMessage response, FileStream partial, Descriptor layer, IncrementalHash hash, Action<long> progress, CancellationToken ct)
     {
-        using var idle = new CancellationTokenSource(tools.IdleTimeout, tools.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, idle.Token);
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
-        var piece = buffer.AsMemory(0, tools.Rate.Piece(BufferBytes));
-        try
+        await MeteredBody.CopyAsync(response.Content, tools, budget, bytes =>
         {
-            await using var body = await response.Content.ReadAsStreamAsync(ct);
-            for (var read = await body.ReadAsync(piece, either.Token); read > 0; read = await body.ReadAsync(piece, either.Token))
+            if (partial.Length + bytes.Length > layer.Size)
             {
-                idle.CancelAfter(Timeout.InfiniteTimeSpan);
-                if (partial.Length + read > layer.Size)
-                {
-                    throw WrongSize(layer, partial.Length + read);
-                }
-
-                Store(partial, buffer.AsSpan(0, read));
-                hash.AppendData(buffer, 0, read);
-                progress(partial.Length);
-                budget.Spend(read);
-                await tools.Rate.PassAsync(read, ct);
-                idle.CancelAfter(tools.IdleTimeout);
+                throw WrongSize(layer, partial.Length + bytes.Length);
             }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
 
+            Store(partial, bytes.Span);
+            hash.AppendData(bytes.Span);
+            progress(partial.Length);
+        }, ct);
         if (partial.Length != layer.Size)
         {
             throw WrongSize(layer, partial.Length);

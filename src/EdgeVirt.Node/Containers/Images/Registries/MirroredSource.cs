@@ -1,3 +1,4 @@
+using EdgeVirt.Node.Containers.Images.Deltas;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.Containers.Images.Registries;
@@ -6,7 +7,7 @@ namespace EdgeVirt.Node.Containers.Images.Registries;
 /// A registry behind its mirrors: each is asked in turn, and one that fails, or gives other bytes than the digest names, is passed
 /// over for the rest of the pull. What a tag stands for is taken from the first that answers; only a digest binds a mirror.
 /// </summary>
-internal sealed partial class MirroredSource(IReadOnlyList<(string Name, IImageSource Source)> mirrors, IImageSource registry, ILogger logger) : IImageSource
+internal sealed partial class MirroredSource(IReadOnlyList<(string Name, IRangedSource Source)> mirrors, IRangedSource registry, ILogger logger) : IRangedSource
 {
     private readonly HashSet<string> _passedOver = [];
 
@@ -25,6 +26,12 @@ internal sealed partial class MirroredSource(IReadOnlyList<(string Name, IImageS
         return true;
     });
 
+    public Task FetchRangesAsync(Descriptor descriptor, IReadOnlyList<ByteRange> ranges, RangeSpool spool, Action<int> progress, CancellationToken ct) => FirstAsync(async source =>
+    {
+        await source.FetchRangesAsync(descriptor, ranges, spool, progress, ct);
+        return true;
+    });
+
     public Stream OpenLayer(Descriptor descriptor) => registry.OpenLayer(descriptor);
 
     public void DropLayer(Descriptor descriptor) => registry.DropLayer(descriptor);
@@ -39,7 +46,7 @@ internal sealed partial class MirroredSource(IReadOnlyList<(string Name, IImageS
         registry.Dispose();
     }
 
-    private async Task<T> FirstAsync<T>(Func<IImageSource, Task<T>> ask)
+    private async Task<T> FirstAsync<T>(Func<IRangedSource, Task<T>> ask)
     {
         foreach (var (name, source) in mirrors)
         {
@@ -51,6 +58,10 @@ internal sealed partial class MirroredSource(IReadOnlyList<(string Name, IImageS
             try
             {
                 return await ask(source);
+            }
+            catch (NoDeltaException)
+            {
+                // It can still give the layer whole.
             }
             catch (Exception failed) when (failed is ImagePullException { IsLocal: false } or ImageRefusedException)
             {

@@ -28,19 +28,29 @@ internal sealed class RegistryClient : IDisposable
     }
 
     /// <summary>Sends a GET, authorised as the registry asks for it.</summary>
+    /// <param name="path">Beneath the repository.</param>
+    /// <param name="accept">Media types; none: any.</param>
+    /// <param name="from">First byte that is wanted.</param>
+    /// <param name="ct">Gives up.</param>
     /// <returns>A response with status 200, 206 or 416, its content not yet read.</returns>
     /// <exception cref="ImagePullException">Any other status, or no answer.</exception>
-    public async Task<HttpResponseMessage> GetAsync(string path, IReadOnlyList<string> accept, long from, CancellationToken ct)
+    public Task<HttpResponseMessage> GetAsync(string path, IReadOnlyList<string> accept, long from, CancellationToken ct) =>
+        GetAsync(path, accept, from > 0 ? new RangeHeaderValue(from, null) : null, ct);
+
+    /// <summary>The same, for a part in the middle: its first and its last byte.</summary>
+    public Task<HttpResponseMessage> GetPartAsync(string path, long from, long to, CancellationToken ct) => GetAsync(path, [], new RangeHeaderValue(from, to), ct);
+
+    private async Task<HttpResponseMessage> GetAsync(string path, IReadOnlyList<string> accept, RangeHeaderValue? range, CancellationToken ct)
     {
         try
         {
             var sent = _authorization.Current;
-            var response = await SendAsync(path, accept, from, sent, ct);
+            var response = await SendAsync(path, accept, range, sent, ct);
             for (var attempt = 1; response.StatusCode == HttpStatusCode.Unauthorized && attempt < _attempts && await _authorization.AnswerAsync(response, sent, ct); attempt++)
             {
                 response.Dispose();
                 sent = _authorization.Current;
-                response = await SendAsync(path, accept, from, sent, ct);
+                response = await SendAsync(path, accept, range, sent, ct);
             }
 
             if (response.StatusCode is HttpStatusCode.OK or HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable)
@@ -75,7 +85,7 @@ internal sealed class RegistryClient : IDisposable
     }
 
     private async Task<HttpResponseMessage> SendAsync(
-        string path, IReadOnlyList<string> accept, long from, AuthenticationHeaderValue? authorization, CancellationToken ct)
+        string path, IReadOnlyList<string> accept, RangeHeaderValue? range, AuthenticationHeaderValue? authorization, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(_base, path));
         foreach (var type in accept)
@@ -83,11 +93,7 @@ internal sealed class RegistryClient : IDisposable
             request.Headers.Accept.ParseAdd(type);
         }
 
-        if (from > 0)
-        {
-            request.Headers.Range = new RangeHeaderValue(from, null);
-        }
-
+        request.Headers.Range = range;
         request.Headers.Authorization = authorization;
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
     }
@@ -112,6 +118,9 @@ internal sealed class RegistryClient : IDisposable
             MaxConnectionsPerServer = connections,
             MaxAutomaticRedirections = 5,
             UseCookies = false,
+
+            // An answer that is not wanted, a whole layer instead of a part of it, is cut off and not read to its end.
+            MaxResponseDrainSize = 16 << 10,
         };
         if (access.CaFile is { } file)
         {

@@ -1,10 +1,11 @@
+using EdgeVirt.Node.Containers.Images.Deltas;
 using Polly;
 
 namespace EdgeVirt.Node.Containers.Images.Registries;
 
 /// <summary>A repository of an OCI distribution registry; every request is repeated while that can help.</summary>
-internal sealed class RegistrySource(RegistryClient client, BlobStore blobs, LayerDownload download, ResiliencePipeline retry, bool keepLayers)
-    : IImageSource
+internal sealed class RegistrySource(
+    RegistryClient client, BlobStore blobs, (LayerDownload Whole, RangeDownload Ranges) download, ResiliencePipeline retry, bool keepLayers) : IRangedSource
 {
     public async Task<byte[]> FetchManifestAsync(string tagOrDigest, CancellationToken ct)
     {
@@ -24,7 +25,10 @@ internal sealed class RegistrySource(RegistryClient client, BlobStore blobs, Lay
                 : throw new ImageRefusedException(ImageRefusedReason.DigestMismatch, $"The registry gave another config for {descriptor.Digest}.");
     }
 
-    public Task FetchLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct) => download.RunAsync(descriptor, progress, ct);
+    public Task FetchLayerAsync(Descriptor descriptor, Action<long> progress, CancellationToken ct) => download.Whole.RunAsync(descriptor, progress, ct);
+
+    public Task FetchRangesAsync(Descriptor descriptor, IReadOnlyList<ByteRange> ranges, RangeSpool spool, Action<int> progress, CancellationToken ct) =>
+        download.Ranges.RunAsync(descriptor, ranges, spool, progress, ct);
 
     public Stream OpenLayer(Descriptor descriptor) =>
         new FileStream(blobs.PathOf(descriptor.Digest!), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 64 << 10);

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.Containers;
 
 /// <summary>What is done before a container is asked to end.</summary>
-internal sealed partial class WorkloadOwner
+internal sealed partial class WorkloadInstance
 {
     // As in Kubernetes: what a hook leaves of the grace period, but time enough to hear the signal.
     private static readonly TimeSpan LeastGrace = TimeSpan.FromSeconds(2);

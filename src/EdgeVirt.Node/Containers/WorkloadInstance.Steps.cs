@@ -5,12 +5,17 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.Containers;
 
 /// <summary>How each step is carried out: the record first, then the effect; when taking away, the effect first.</summary>
-internal sealed partial class WorkloadOwner
+internal sealed partial class WorkloadInstance
 {
-    private Task ExecuteAsync(WorkloadStep step, WorkloadTarget? target, CancellationToken ct) => step switch
+    /// <summary>Carries out one step of a plan.</summary>
+    /// <param name="step">From a plan for <paramref name="target"/> and this instance as it is.</param>
+    /// <param name="target">Null where the plan takes everything away.</param>
+    /// <param name="prepared">For the target; needed to start a run.</param>
+    /// <exception cref="StartFailedException">The sandbox could not be made.</exception>
+    public Task CarryOutAsync(WorkloadStep step, WorkloadTarget? target, PreparedWorkload? prepared, CancellationToken ct) => step switch
     {
         WorkloadStep.CreateSandbox => CreateSandboxAsync(target!, ct),
-        WorkloadStep.Start start => StartAsync(start, target!, ct),
+        WorkloadStep.Start start => StartAsync(start, target!, prepared!, ct),
         WorkloadStep.Stop stop => StopAsync(stop.Container, ct),
         WorkloadStep.Retire retire => RetireAsync(retire.Container, ct),
         WorkloadStep.Remove remove => RemoveAsync(remove.Container, ct),
@@ -18,43 +23,62 @@ internal sealed partial class WorkloadOwner
         _ => throw new InvalidOperationException($"unknown step {step}"),
     };
 
-    private async Task CreateSandboxAsync(WorkloadTarget target, CancellationToken ct)
+    /// <summary>Takes the published ports over, without a moment in which nobody has them.</summary>
+    /// <exception cref="StartFailedException">It could not; the one before has them still.</exception>
+    public async Task TakeOverAsync(WorkloadInstance before, IReadOnlyList<PublishedPort> ports, CancellationToken ct)
     {
+        var (mine, others) = (sandbox!, before.sandbox!);
+        // The record says so first: should the agent end here, the next one finishes it.
+        var served = mine with { IsSuccessor = false, Ports = ports };
+        tools.Records.Put(served);
         try
         {
-            if (sandbox is { } before)
-            {
-                sandbox = before with { Attempt = before.Attempt + 1 };
-                tools.Records.Put(sandbox);
-            }
-            else
-            {
-                var allocated = tools.Runtime.Allocate(new SandboxRecord
-                {
-                    Id = target.SandboxId,
-                    Workload = name,
-                    Uid = target.Workload.Uid,
-                    Hash = target.Hash,
-                    HostNetwork = target.Template.HostNetwork,
-                    Ports = target.Ports,
-                    GraceSeconds = target.GraceSeconds,
-                });
-                tools.Records.Put(allocated);
-                sandbox = allocated;
-            }
-
-            await tools.Runtime.CreateSandboxAsync(sandbox, target, ct);
-            ClearProblem();
+            await tools.Runtime.MovePortsAsync(others, served, ct);
         }
-        catch (StartFailedException e)
+        catch (StartFailedException)
         {
-            Fail(new(ReadyReasons.StartFailed, e.Message), target, tools.Time.GetUtcNow() + retries.Next());
+            tools.Records.Put(mine);
+            throw;
         }
+
+        sandbox = served;
+        IsSuccessor = false;
+        before.sandbox = others with { Ports = [] };
+        tools.Records.Put(before.sandbox);
+        LogTookOver(tools.Log, served.Id, others.Id);
     }
 
-    private async Task StartAsync(WorkloadStep.Start step, WorkloadTarget target, CancellationToken ct)
+    private async Task CreateSandboxAsync(WorkloadTarget target, CancellationToken ct)
     {
-        var ready = PreparedFor(target)!.Containers[step.Container];
+        if (sandbox is { } before)
+        {
+            sandbox = before with { Attempt = before.Attempt + 1 };
+            tools.Records.Put(sandbox);
+        }
+        else
+        {
+            var allocated = tools.Runtime.Allocate(new SandboxRecord
+            {
+                Id = SandboxRecord.IdOf(name, target.Workload.Uid, isAlternate),
+                Workload = name,
+                Uid = target.Workload.Uid,
+                Hash = target.Hash,
+                HostNetwork = target.Template.HostNetwork,
+                Ports = IsSuccessor ? [] : target.Ports,
+                Turn = Turn,
+                IsSuccessor = IsSuccessor,
+                GraceSeconds = target.GraceSeconds,
+            });
+            tools.Records.Put(allocated);
+            sandbox = allocated;
+        }
+
+        await tools.Runtime.CreateSandboxAsync(sandbox, target, ct);
+    }
+
+    private async Task StartAsync(WorkloadStep.Start step, WorkloadTarget target, PreparedWorkload prepared, CancellationToken ct)
+    {
+        var ready = prepared.Containers[step.Container];
         var spec = target.Template.AllContainers().First(container => container.Name == step.Container);
         var record = new ContainerRecord
         {
@@ -157,6 +181,6 @@ internal sealed partial class WorkloadOwner
     [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Id} could not be started: {Problem}")]
     private static partial void LogStartFailed(ILogger log, string id, string problem);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Workload {Workload} is not Ready, {Reason}: {Problem}")]
-    private static partial void LogProblem(ILogger log, string workload, string reason, string problem);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Next} took the published ports over from {Before}")]
+    private static partial void LogTookOver(ILogger log, string next, string before);
 }

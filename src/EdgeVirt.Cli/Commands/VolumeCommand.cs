@@ -1,0 +1,181 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using EdgeVirt.Cli.Interactive;
+using EdgeVirt.Cli.Output;
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Api;
+using EdgeVirt.Contracts.Channels;
+using EdgeVirt.Contracts.Protos;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Cli.Commands;
+
+/// <summary><c>edgevirt volume</c>: the persistent volumes of a node, through the hub or on the board.</summary>
+internal static class VolumeCommand
+{
+    private static readonly Argument<string> Volume = new("volume") { Description = "Its name on the node" };
+    private static readonly Argument<string> Target = new("file") { Description = "Where the backup goes, a tar compressed by zstd; must not be there yet" };
+    private static readonly Argument<string> Source = new("file") { Description = "A backup of 'edgevirt volume backup'" };
+    private static readonly Option<string?> Size = new("--size") { Description = "How large a volume is to be that is not there yet, as 2Gi", HelpName = "quantity" };
+
+    public static Command Create(Terminal terminal)
+    {
+        var list = Verb("list", "Shows the persistent volumes of a node, their size and who has them");
+        list.Does(terminal, ListAsync);
+        var delete = Verb("delete", "Deletes a volume with all that is in it; refused while a workload has it");
+        delete.Add(Volume);
+        delete.Does(terminal, DeleteAsync);
+        var backup = Verb("backup", "Writes what is in a volume to a file here");
+        backup.Add(Volume);
+        backup.Add(Target);
+        backup.Does(terminal, BackUpAsync);
+        var restore = Verb("restore", "Gives a volume the content of a backup, all or nothing; refused while a workload has it");
+        restore.Add(Volume);
+        restore.Add(Source);
+        restore.Add(Size);
+        restore.Does(terminal, RestoreAsync);
+        return new Command("volume", "Persistent volumes of nodes") { list, delete, backup, restore };
+    }
+
+    private static Command Verb(string name, string description) => new(name, description) { ChannelOptions.Node, ChannelOptions.Local, LocalAgent.Socket };
+
+    private static async Task<int> ListAsync(Invocation invocation, CancellationToken ct)
+    {
+        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/list", new OpenChannel { VolumeList = new VolumeListQuery() }, ct);
+        await using var stream = new MessageReadStream(channel.ReadAllAsync(ct));
+        LocalVolumeList volumes;
+        try
+        {
+            volumes = (await JsonSerializer.DeserializeAsync(stream, ContractsJson.Default.LocalVolumeList, ct))!;
+        }
+        catch (JsonException fault)
+        {
+            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
+        }
+
+        if (invocation.Format != OutputFormat.Table)
+        {
+            JsonOutput.Write(invocation.Terminal.Out, invocation.Format, volumes, ContractsJson.Default.LocalVolumeList);
+            return ExitCodes.Ok;
+        }
+
+        var table = new TableView("VOLUME", "SIZE", "USED", "USED BY", "CREATED");
+        foreach (var volume in volumes.Items)
+        {
+            table.Add(
+                volume.Name, Description.Bytes(volume.SizeBytes), volume.UsedBytes is { } used ? Description.Bytes(used) : "-", string.Join(", ", volume.UsedBy),
+                volume.CreatedAt.ToString("u", CultureInfo.InvariantCulture));
+        }
+
+        table.Write(invocation.Terminal);
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<int> DeleteAsync(Invocation invocation, CancellationToken ct)
+    {
+        var volume = invocation.Get(Volume);
+        var open = new OpenChannel { VolumeDelete = new VolumeDeleteRequest { Volume = volume } };
+        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/delete", open, ct);
+        await UntilClosedAsync(channel, ct);
+        invocation.Say($"Volume '{volume}' is deleted.");
+        return ExitCodes.Ok;
+    }
+
+    private static async Task<int> BackUpAsync(Invocation invocation, CancellationToken ct)
+    {
+        var (volume, path) = (invocation.Get(Volume), Path.GetFullPath(invocation.Get(Target)));
+        if (File.Exists(path) || Directory.Exists(path))
+        {
+            throw new CliException(ExitCodes.Usage, $"'{path}' is there already.", "Name another file; a backup never takes the place of one.");
+        }
+
+        var open = new OpenChannel { VolumeBackup = new VolumeBackupRequest { Volume = volume } };
+        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/backup", open, ct);
+        await using var stream = new MessageReadStream(DigestedMessages.CheckedAsync(channel.ReadAllAsync(ct), ct));
+        await invocation.Progress.WhileAsync(() => $"received {Description.Bytes(stream.Bytes)}", stop => SaveAsync(stream, path, stop), ct);
+        invocation.Say($"Volume '{volume}' is in {path}, {Description.Bytes(stream.Bytes)}.");
+        return ExitCodes.Ok;
+    }
+
+    // Under another name until all of it is there and checked. May hold anything, so it is for its owner alone.
+    private static async Task<bool> SaveAsync(MessageReadStream stream, string path, CancellationToken ct)
+    {
+        var partial = path + ".part";
+        try
+        {
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+            await using (var file = new FileStream(partial, options))
+            {
+                await stream.CopyToAsync(file, ct);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(partial, path);
+            return true;
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new CliException(ExitCodes.Failure, $"the backup is not whole: {fault.Message}.", "Nothing was kept; try again.");
+        }
+        finally
+        {
+            File.Delete(partial);
+        }
+    }
+
+    private static async Task<int> RestoreAsync(Invocation invocation, CancellationToken ct)
+    {
+        var (volume, path, size) = (invocation.Get(Volume), Path.GetFullPath(invocation.Get(Source)), invocation.Get(Size));
+        var quantity = default(Quantity);
+        if (size is not null && (!Quantity.TryParse(size, out quantity) || quantity.Value < 1))
+        {
+            throw new CliException(ExitCodes.Usage, $"'{size}' is no size.", "Write --size 2Gi.");
+        }
+
+        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
+        var open = new OpenChannel { VolumeRestore = new VolumeRestoreRequest { Volume = volume, SizeBytes = (long)quantity.Value } };
+        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/restore", open, ct);
+        await using var stream = new MessageWriteStream(DigestedMessages.Sending(channel.SendAsync));
+        await invocation.Progress.WhileAsync(() => $"sent {Description.Bytes(stream.Bytes)}", stop => SendAsync(file, stream, channel, stop), ct);
+        invocation.Say($"Volume '{volume}' is restored from {path}.");
+        return ExitCodes.Ok;
+    }
+
+    // The node closes when all is in its place, or as soon as it is clear that it will not be.
+    private static async Task<bool> SendAsync(FileStream file, MessageWriteStream stream, ClientChannel channel, CancellationToken ct)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var sending = Task.Run(
+            async () =>
+            {
+                await file.CopyToAsync(stream, over.Token);
+                await stream.EndAsync(over.Token);
+            },
+            over.Token);
+        var closing = UntilClosedAsync(channel, over.Token);
+        try
+        {
+            if (await Task.WhenAny(sending, closing) == sending)
+            {
+                await sending;
+            }
+
+            await closing;
+            await sending;
+            return true;
+        }
+        finally
+        {
+            await over.CancelAsync();
+            await Task.WhenAll(sending, closing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static async Task UntilClosedAsync(ClientChannel channel, CancellationToken ct)
+    {
+        await foreach (var _ in channel.ReadAllAsync(ct))
+        {
+        }
+    }
+}

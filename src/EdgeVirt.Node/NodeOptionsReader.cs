@@ -116,8 +116,6 @@ internal sealed record NodeOptionsFile
 
     public ImagesOptionsFile? Images { get; init; }
 
-    public LogsOptionsFile? Logs { get; init; }
-
     public IReadOnlyList<AllowedHostPath>? AllowedHostPaths { get; init; }
 
     public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
@@ -147,7 +145,6 @@ internal sealed record NodeOptionsFile
         NodeName = NodeName ?? options.NodeName,
         Registries = Registries ?? options.Registries,
         Images = Images?.Over(options.Images) ?? options.Images,
-        Logs = Logs?.Over(options.Logs) ?? options.Logs,
         AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
         Devices = Devices ?? options.Devices,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
@@ -163,7 +160,6 @@ internal sealed record NodeOptionsFile
 
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
-    UseStringEnumConverter = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true)]

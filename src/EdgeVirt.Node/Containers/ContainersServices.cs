@@ -31,7 +31,6 @@ internal static class ContainersServices
         .AddSingleton<IReconciler, WorkloadReconciler>()
         .AddSingleton<IUsageSource, ContainerUsageSource>()
         .AddSingleton<ContainerLogs>()
-        .AddHostedService<LogRotation>()
         .AddImageVerbs()
         .AddLogsVerb(provider => (request, ct) => LinesOf(provider.GetRequiredService<ContainerLogs>(), request, ct))
         .AddInteractive();

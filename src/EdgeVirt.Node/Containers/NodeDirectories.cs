@@ -60,14 +60,6 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     public string Root(string id) => Path.Combine(Containers, id, "rootfs");
 
-    /// <summary>How logs are kept.</summary>
-    public LogsOptions Logs { get; } = options.Logs;
-
-    /// <summary>A directory per run whose newest log lines are in memory.</summary>
-    public string MemoryLogs => Path.Combine(Private, "logs");
-
-    public string MemoryLog(string id) => Path.Combine(MemoryLogs, id, "ctr.log");
-
     public string Log(string id) => Path.Combine(Containers, id, "ctr.log");
 
     public string Exit(string id) => Path.Combine(Exits, id);

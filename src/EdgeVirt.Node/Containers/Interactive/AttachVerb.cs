@@ -116,7 +116,7 @@ internal sealed class AttachVerb(NodeDirectories directories, RunningContainers 
                 if (!packets.TryWrite(buffer[0] == Errors ? new StreamMessage { Error = data } : new StreamMessage { Data = data }))
                 {
                     throw new ChannelRefusedException(
-                        CloseReason.Failed, "More was written than could be sent: it was cut off, so that the container need not wait. Its log has everything (edgevirt logs).");
+                        CloseReason.Failed, "More was written than could be sent: it was cut off, so that the container need not wait. What was written is in its log (edgevirt logs).");
                 }
             }
 

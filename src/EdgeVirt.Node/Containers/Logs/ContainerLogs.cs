@@ -23,45 +23,27 @@ internal sealed class ContainerLogs(NodeDirectories directories, RecordStore rec
     {
         var record = Find(request);
         var since = request.SinceUnixMs > 0 ? request.SinceUnixMs * 1_000_000 : 0;
-        List<LogFile> files = [.. LogArchive.Files(record.Id, directories).Select(path => new LogFile(path))];
-        try
+        using var first = new LogFile(directories.Log(record.Id));
+        // The file is read to its end once to find where the tail begins; it is at most conmon's limit long.
+        if (request.Tail >= 0)
         {
-            var first = request.Tail >= 0 ? SeekToTail(files, request.Tail) : 0;
-            foreach (var line in files.Skip(first).SelectMany(file => file.ReadNew()).Where(line => line.TimeUnixNs >= since))
-            {
-                yield return line;
-            }
-
-            if (!request.Follow || request.Previous)
-            {
-                yield break;
-            }
-
-            await foreach (var line in FollowAsync(files[^1], record, ct))
-            {
-                yield return line;
-            }
-        }
-        finally
-        {
-            files.ForEach(file => file.Dispose());
-        }
-    }
-
-    // Files are read to their ends once to find where the tail begins; each is about as long as its limit at most.
-    private static int SeekToTail(List<LogFile> files, long count)
-    {
-        for (var at = files.Count - 1; at > 0; at--)
-        {
-            count -= files[at].SeekToTail(count);
-            if (count <= 0)
-            {
-                return at;
-            }
+            first.SeekToTail(request.Tail);
         }
 
-        files[0].SeekToTail(count);
-        return 0;
+        foreach (var line in first.ReadNew().Where(line => line.TimeUnixNs >= since))
+        {
+            yield return line;
+        }
+
+        if (!request.Follow || request.Previous)
+        {
+            yield break;
+        }
+
+        await foreach (var line in FollowAsync(first, record, ct))
+        {
+            yield return line;
+        }
     }
 
     private async IAsyncEnumerable<LogLine> FollowAsync(LogFile open, ContainerRecord record, [EnumeratorCancellation] CancellationToken ct)
@@ -92,7 +74,7 @@ internal sealed class ContainerLogs(NodeDirectories directories, RecordStore rec
                         file.Dispose();
                     }
 
-                    file = new LogFile(LogArchive.Live(record.Id, directories));
+                    file = new LogFile(directories.Log(record.Id));
                 }
             }
         }

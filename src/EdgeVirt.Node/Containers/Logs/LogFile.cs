@@ -10,15 +10,15 @@ internal sealed class LogFile(string path) : IDisposable
     private FileStream? file;
     private long position;
 
-    /// <summary>Makes the next reading begin with the last <paramref name="count"/> lines; gives how many there are of them.</summary>
-    public long SeekToTail(long count)
+    /// <summary>Makes the next reading begin with the last <paramref name="count"/> lines.</summary>
+    public void SeekToTail(long count)
     {
         var starts = new Queue<long>();
         var bufferStart = 0L;
         var buffer = new byte[BufferSize];
         if (!Open())
         {
-            return 0;
+            return;
         }
 
         file!.Position = 0;
@@ -46,7 +46,6 @@ internal sealed class LogFile(string path) : IDisposable
         }
 
         position = starts.Count > 0 ? starts.Peek() : lineStart;
-        return starts.Count;
     }
 
     /// <summary>Whole lines that were not read yet. Lines that are damaged are left out.</summary>

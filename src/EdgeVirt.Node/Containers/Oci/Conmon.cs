@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
-using EdgeVirt.Node.Containers.Logs;
 
 namespace EdgeVirt.Node.Containers.Oci;
 
@@ -11,6 +10,9 @@ namespace EdgeVirt.Node.Containers.Oci;
 /// </summary>
 internal static class Conmon
 {
+    /// <summary>Log size at which conmon begins a new file in place of the full one.</summary>
+    public const long LogLimit = 10 << 20;
+
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
     private static readonly Dictionary<string, string> Environment = new() { ["_OCI_SYNCPIPE"] = "3" };
 
@@ -27,8 +29,8 @@ internal static class Conmon
         string[] args =
         [
             "--api-version", "1", "-c", id, "-u", id, "-n", id, "-r", binary.Runtime, "-b", directories.Bundle(id), "--full-attach",
-            "-p", directories.PidFile(id), "-l", $"k8s-file:{LogArchive.Begin(id, directories)}",
-            "--log-size-max", directories.Logs.MonitorLimit.ToString(CultureInfo.InvariantCulture), "--exit-dir", directories.Exits, "--no-sync-log",
+            "-p", directories.PidFile(id), "-l", $"k8s-file:{directories.Log(id)}",
+            "--log-size-max", LogLimit.ToString(CultureInfo.InvariantCulture), "--exit-dir", directories.Exits, "--no-sync-log",
             "--runtime-arg", "--root", "--runtime-arg", directories.RuntimeState,
             "--runtime-arg", "--log", "--runtime-arg", runtimeLog, "--runtime-arg", "--log-format=json",
             // Who attaches and leaves does not end the input: the next one may come.

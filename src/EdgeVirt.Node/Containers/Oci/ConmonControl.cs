@@ -9,9 +9,6 @@ internal static class ConmonControl
     /// <summary>Sets the size of the container's terminal.</summary>
     public static void Resize(string bundle, uint rows, uint columns) => Say(bundle, string.Create(CultureInfo.InvariantCulture, $"1 {rows} {columns}\n"));
 
-    /// <summary>Has it go on in a new log file at the same path.</summary>
-    public static void ReopenLog(string bundle) => Say(bundle, "2 0 0\n");
-
     private static void Say(string bundle, string command)
     {
         try

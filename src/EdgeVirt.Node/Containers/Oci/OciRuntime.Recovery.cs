@@ -82,7 +82,7 @@ internal sealed partial class OciRuntime
 
         IEnumerable<string> candidates =
         [
-            .. conmons.Keys, .. NamesIn(directories.RuntimeState), .. NamesIn(directories.Bundles), .. NamesIn(directories.Containers), .. NamesIn(directories.MemoryLogs), .. NamesIn(directories.Exits),
+            .. conmons.Keys, .. NamesIn(directories.RuntimeState), .. NamesIn(directories.Bundles), .. NamesIn(directories.Containers), .. NamesIn(directories.Exits),
         ];
         foreach (var id in candidates.Distinct().Where(id => !IsWanted(id)).ToList())
         {

@@ -4,7 +4,6 @@ using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers.Devices;
-using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
 using Microsoft.Extensions.Logging;
@@ -159,7 +158,6 @@ internal sealed partial class OciRuntime(
             DeleteTree(directory);
         }
 
-        LogArchive.End(id, directories);
         File.Delete(directories.Exit(id));
         cgroups.Remove(directories.Cgroup(id));
         runs.TryRemove(id, out _);

@@ -74,6 +74,7 @@ internal static class App
             DeleteCommand.Create(terminal),
             LogsCommand.Create(terminal),
             ExecCommand.Create(terminal),
+            AttachCommand.Create(terminal),
             PortForwardCommand.Create(terminal),
             CopyCommand.Create(terminal),
             TopCommand.Create(terminal),

@@ -49,57 +49,13 @@ internal static class ExecCommand
 
         await using var channel = await ChannelOptions.OpenAsync(invocation, request.Workload, "exec", new OpenChannel { Exec = request }, ct);
         using var raw = tty ? terminal.EnterRaw() : null;
-        using var sizes = tty ? terminal.WatchSize(() => SendSize(terminal, channel, ct)) : null;
+        using var sizes = tty ? terminal.WatchSize(() => ProgramStreams.SendSize(terminal, channel, ct)) : null;
         if (request.Stdin)
         {
             // Not waited for: a read of a terminal ends only with the next key. What fails there shows in what is read.
-            _ = Task.Run(() => SendInputAsync(terminal, channel, ct), CancellationToken.None);
+            _ = Task.Run(() => ProgramStreams.SendInputAsync(terminal.InBytes, channel, ct), CancellationToken.None);
         }
 
-        return await ShowAsync(terminal, channel, ct);
-    }
-
-    private static async Task<int> ShowAsync(Terminal terminal, ClientChannel channel, CancellationToken ct)
-    {
-        int? code = null;
-        await foreach (var message in channel.ReadAllAsync(ct))
-        {
-            switch (message.KindCase)
-            {
-                case StreamMessage.KindOneofCase.Data:
-                    terminal.OutBytes.Write(message.Data.Span);
-                    terminal.OutBytes.Flush();
-                    break;
-                case StreamMessage.KindOneofCase.Error:
-                    terminal.ErrorBytes.Write(message.Error.Span);
-                    terminal.ErrorBytes.Flush();
-                    break;
-                case StreamMessage.KindOneofCase.ExitCode:
-                    code = (int)message.ExitCode;
-                    break;
-            }
-        }
-
-        return code ?? throw ChannelFaults.Broken("nothing was said about how the program ended");
-    }
-
-    private static async Task SendInputAsync(Terminal terminal, ClientChannel channel, CancellationToken ct)
-    {
-        try
-        {
-            await channel.SendAllAsync(terminal.InBytes, ct);
-        }
-        catch (Exception fault) when (fault is OperationCanceledException or IOException or ObjectDisposedException)
-        {
-            // The program has ended, or we have.
-        }
-    }
-
-    private static void SendSize(Terminal terminal, ClientChannel channel, CancellationToken ct)
-    {
-        if (terminal.Size() is { } size)
-        {
-            _ = channel.SendAsync(new StreamMessage { Resize = size }, ct).ContinueWith(sent => sent.Exception, TaskScheduler.Default);
-        }
+        return await ProgramStreams.ShowAsync(terminal, channel, ct) ?? throw ChannelFaults.Broken("nothing was said about how the program ended");
     }
 }

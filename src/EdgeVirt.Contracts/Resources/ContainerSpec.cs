@@ -50,6 +50,12 @@ public sealed record ContainerSpec
     /// <summary>What is done at the turns of its life.</summary>
     public Lifecycle? Lifecycle { get; init; }
 
+    /// <summary>Whether its main program has an input that <c>attach</c> reaches; absent: it reads nothing.</summary>
+    public bool? Stdin { get; init; }
+
+    /// <summary>Whether its main program has a terminal, on which output and errors are one.</summary>
+    public bool? Tty { get; init; }
+
     /// <summary>What it may do on the node.</summary>
     public SecurityContext? SecurityContext { get; init; }
 }

@@ -10,6 +10,8 @@ internal static class InteractiveServices
         .AddSingleton<MarkedProcesses>()
         .AddSingleton<ExecVerb>()
         .AddSingleton(provider => provider.GetRequiredService<ExecVerb>().Verb)
+        .AddSingleton<AttachVerb>()
+        .AddSingleton(provider => provider.GetRequiredService<AttachVerb>().Verb)
         .AddSingleton<PortForwardVerb>()
         .AddSingleton(provider => provider.GetRequiredService<PortForwardVerb>().Verb)
         .AddSingleton<CopyVerb>()

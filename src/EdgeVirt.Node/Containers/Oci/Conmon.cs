@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 
 namespace EdgeVirt.Node.Containers.Oci;
@@ -16,9 +17,13 @@ internal static class Conmon
     private static readonly Dictionary<string, string> Environment = new() { ["_OCI_SYNCPIPE"] = "3" };
 
     /// <summary>Creates the container of a bundle; its process waits for the runtime's <c>start</c>. Blocks.</summary>
+    /// <param name="binary">Which runtime.</param>
+    /// <param name="id">The container's.</param>
+    /// <param name="spec">Says whether it has input and terminal.</param>
+    /// <param name="directories">Where its bundle is.</param>
     /// <returns>Process id of the container.</returns>
     /// <exception cref="StartFailedException">The runtime refused; the message says why.</exception>
-    public static int Create(RuntimeBinary binary, string id, NodeDirectories directories)
+    public static int Create(RuntimeBinary binary, string id, ContainerSpec spec, NodeDirectories directories)
     {
         var runtimeLog = Path.Combine(directories.Bundle(id), "runtime.log");
         string[] args =
@@ -28,6 +33,9 @@ internal static class Conmon
             "--log-size-max", LogLimit.ToString(CultureInfo.InvariantCulture), "--exit-dir", directories.Exits, "--no-sync-log",
             "--runtime-arg", "--root", "--runtime-arg", directories.RuntimeState,
             "--runtime-arg", "--log", "--runtime-arg", runtimeLog, "--runtime-arg", "--log-format=json",
+            // Who attaches and leaves does not end the input: the next one may come.
+            .. spec.Stdin == true ? (string[])["-i", "--leave-stdin-open"] : [],
+            .. spec.Tty == true ? (string[])["-t"] : [],
         ];
         string said;
         try

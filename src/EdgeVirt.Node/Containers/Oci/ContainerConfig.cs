@@ -9,6 +9,9 @@ internal static class ContainerConfig
 {
     public const string OwnerAnnotation = "io.edgevirt.node";
 
+    /// <summary>Whether its main program has an input.</summary>
+    public const string StdinAnnotation = "io.edgevirt.stdin";
+
     private const string DefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <param name="start">What is to run.</param>
@@ -28,9 +31,10 @@ internal static class ContainerConfig
         {
             Process = new SpecProcess
             {
+                Terminal = spec.Tty == true,
                 User = new SpecUser(user.Uid, user.Gid, user.Groups),
                 Args = ArgsOf(spec, image.Entrypoint, image.Cmd),
-                Env = EnvironmentOf(image.Env, start.Environment, start.Target.Workload.Name, user.Home),
+                Env = EnvironmentOf(image.Env, start.Environment, start.Target.Workload.Name, user.Home, spec.Tty == true),
                 Cwd = spec.WorkingDir ?? (string.IsNullOrEmpty(image.WorkingDir) ? "/" : image.WorkingDir),
                 Capabilities = security.SpecCapabilities,
                 NoNewPrivileges = security.NoNewPrivileges,
@@ -46,6 +50,7 @@ internal static class ContainerConfig
                 ["io.edgevirt.workload"] = start.Record.Workload,
                 ["io.edgevirt.uid"] = start.Record.Uid,
                 ["io.edgevirt.container"] = start.Record.Container,
+                [StdinAnnotation] = spec.Stdin == true ? "true" : "false",
             },
             Linux = new SpecLinux
             {
@@ -90,7 +95,7 @@ internal static class ContainerConfig
     }
 
     private static IReadOnlyList<string> EnvironmentOf(
-        IReadOnlyList<string> image, IReadOnlyList<KeyValuePair<string, string>> own, string hostname, string home)
+        IReadOnlyList<string> image, IReadOnlyList<KeyValuePair<string, string>> own, string hostname, string home, bool tty)
     {
         var names = own.Select(pair => pair.Key).ToHashSet();
         var kept = image.Where(entry => !names.Contains(NameOf(entry))).ToList();
@@ -99,7 +104,7 @@ internal static class ContainerConfig
             names.Add(name);
         }
 
-        string[] defaults = [DefaultPath, $"HOSTNAME={hostname}", $"HOME={home}"];
+        string[] defaults = [DefaultPath, $"HOSTNAME={hostname}", $"HOME={home}", .. tty ? (string[])["TERM=xterm"] : []];
         return [.. defaults.Where(entry => !names.Contains(NameOf(entry))), .. kept, .. own.Select(pair => $"{pair.Key}={pair.Value}")];
 
         static string NameOf(string entry) => entry.Split('=', 2)[0];

@@ -74,7 +74,7 @@ internal sealed partial class OciRuntime(
         {
             await Task.Run(() => Prepare(start), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
-            var pid = await Task.Run(() => Conmon.Create(Binary, id, directories), CancellationToken.None);
+            var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, directories), CancellationToken.None);
             Track(id, pid);
             qos.Place(start, pid);
             await start.Durable;

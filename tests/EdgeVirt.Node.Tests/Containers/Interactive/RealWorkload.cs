@@ -106,7 +106,7 @@ internal sealed class RealWorkload : IAsyncDisposable
         var container = new ContainerSpec
         {
             Name = "main", Image = "r.local/busybox:1", Command = ["/bin/busybox", "sh", "-c", script], WorkingDir = "/tmp",
-            Env = [new EnvVar { Name = "COLOUR", Value = "blue" }],
+            Env = [new EnvVar { Name = "COLOUR", Value = "blue" }], Stdin = template?.Containers is [{ Stdin: true }], Tty = template?.Containers is [{ Tty: true }],
         };
         var spec = (template ?? new PodSpec { Containers = [] }) with { TerminationGracePeriodSeconds = 0, Containers = [container with { VolumeMounts = template?.Volumes?.Select(volume => new VolumeMount { Name = volume.Name, MountPath = $"/{volume.Name}" }).ToList() }] };
         await agent.DesireAsync(++revision, new NodeDocument { Node = "n", Workloads = [new DesiredWorkload { Name = "web", Uid = "uid1", Generation = 1, Template = spec }] });
@@ -115,6 +115,7 @@ internal sealed class RealWorkload : IAsyncDisposable
         var server = new ChannelServer(
             [
                 new ExecVerb(Directories, containers, Cgroups, new MarkedProcesses(Directories, TimeProvider.System)).Verb,
+                new AttachVerb(Directories, containers, Records, Runtime, TimeProvider.System).Verb,
                 new PortForwardVerb(Directories, Records, containers).Verb,
                 new CopyVerb(Directories, containers).Verb,
             ],
@@ -136,6 +137,8 @@ internal sealed class RealWorkload : IAsyncDisposable
                 Directory.CreateDirectory(Path.Combine(layer, path));
             }
 
+            // As in every image: the program is not root, and may write there.
+            File.SetUnixFileMode(Path.Combine(layer, "tmp"), (UnixFileMode)0x3FF);
             File.Copy(Busybox, Path.Combine(layer, "bin", "busybox"));
             foreach (var name in (string[])["sh", "cat", "stat", "stty", "id", "nc", "sleep", "setsid", "yes", "wc", "tty", "ls", "head", "mkdir", "ln"])
             {

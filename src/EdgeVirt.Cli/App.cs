@@ -69,6 +69,7 @@ internal static class App
         {
             LoginCommand.Create(terminal),
             ApplyCommand.Create(terminal),
+            ImportCommand.Create(terminal),
             GetCommand.Create(terminal),
             DescribeCommand.Create(terminal),
             DeleteCommand.Create(terminal),

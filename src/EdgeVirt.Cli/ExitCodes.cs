@@ -12,6 +12,7 @@ internal static class ExitCodes
     public const int Conflict = 6;
     public const int Unreachable = 7;
     public const int Timeout = 8;
+    public const int Loss = 9;
     public const int Interrupted = 130;
 
     /// <summary>Code and meaning, as <c>--help</c> prints them.</summary>
@@ -26,6 +27,7 @@ internal static class ExitCodes
         (Conflict, "the name is taken, or somebody else was faster"),
         (Unreachable, "hub, node or agent out of reach, or not the one that was pinned"),
         (Timeout, "not done within --timeout"),
+        (Loss, "something in a Compose file cannot be carried over; see --allow-loss"),
         (Interrupted, "interrupted by Ctrl-C"),
     ];
 

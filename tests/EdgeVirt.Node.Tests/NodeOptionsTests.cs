@@ -77,6 +77,7 @@ public sealed class NodeOptionsTests
     [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://m.test", "m.test:5000"] } } }""", "registries.docker.io.mirrors[1]")]
     [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://user:pw@m.test"] } } }""", "registries.docker.io.mirrors[0]")]
     [TestCase("""{ "images": { "highWatermarkPercent": 70, "lowWatermarkPercent": 75 } }""", "images.highWatermarkPercent")]
+    [TestCase("""{ "evictionMinFreeBytes": -1 }""", "evictionMinFreeBytes")]
     [TestCase("""{ "imageMaxBytesPerSecond": 10 }""", "imageMaxBytesPerSecond")]
     [TestCase("""{ "telemetryMaxBytesPerSecond": 10 }""", "telemetryMaxBytesPerSecond")]
     [TestCase("""{ "images": { "maxConcurrentDownloads": 0 } }""", "images.maxConcurrentDownloads")]

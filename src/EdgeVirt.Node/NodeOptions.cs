@@ -36,6 +36,9 @@ internal sealed record NodeOptions
     /// <summary>Devices that this board calls by a name.</summary>
     public IReadOnlyList<DeclaredDevice> Devices { get; init; } = [];
 
+    /// <summary>What the board's links to the outside cost.</summary>
+    public IReadOnlyList<UplinkOptions> Uplinks { get; init; } = [];
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -123,6 +126,7 @@ internal static class NodeOptionsValidation
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());
         faults.AddRange(DeclaredDevice.Faults(options.Devices));
+        faults.AddRange(UplinkOptions.Faults(options.Uplinks));
         faults.AddRange(AllowedHostPath.Faults(options.AllowedHostPaths));
         foreach (var (host, registry) in options.Registries)
         {

@@ -120,6 +120,8 @@ internal sealed record NodeOptionsFile
 
     public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
 
+    public IReadOnlyList<UplinkOptions>? Uplinks { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -149,6 +151,7 @@ internal sealed record NodeOptionsFile
         Images = Images?.Over(options.Images) ?? options.Images,
         AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
         Devices = Devices ?? options.Devices,
+        Uplinks = Uplinks ?? options.Uplinks,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,

@@ -30,6 +30,7 @@ libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
 busybox-static|fast test bench|is what the containers of tests and benchmarks run
 podman|test bench|makes images for tests, is compared with
+buildah|test|makes images for tests
 docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on
 mmdebstrap|test debian|makes the plain Debian that tests boot

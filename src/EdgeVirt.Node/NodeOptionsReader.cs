@@ -134,6 +134,8 @@ internal sealed record NodeOptionsFile
 
     public long? SystemReservedBytes { get; init; }
 
+    public long? EvictionMinFreeBytes { get; init; }
+
     public long? TelemetryMaxBytesPerSecond { get; init; }
 
     public long? ImageMaxBytesPerSecond { get; init; }
@@ -156,6 +158,7 @@ internal sealed record NodeOptionsFile
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
         MaxRealtimePriority = MaxRealtimePriority ?? options.MaxRealtimePriority,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
+        EvictionMinFreeBytes = EvictionMinFreeBytes ?? options.EvictionMinFreeBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
         ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,
     };

@@ -29,6 +29,7 @@ gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
 libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
 busybox-static|fast test bench|is what the containers of tests and benchmarks run
+golang-github-opencontainers-specs-dev|fast test|the schema that the bundles of containers are held against
 podman|test bench|makes images for tests, is compared with
 buildah|test|makes images for tests
 docker.io|bench|is compared with

@@ -58,7 +58,7 @@ internal static class WorkloadDescription
 
         if (container.Resources?.Limits is { } limits)
         {
-            string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null];
+            string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null, limits.EphemeralStorage is { } disk ? $"{disk} root" : null];
             to.Field("Limits", string.Join(", ", parts.Where(part => part is not null)), 2);
         }
 

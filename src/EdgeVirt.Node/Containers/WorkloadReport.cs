@@ -142,6 +142,7 @@ internal static class WorkloadReport
     {
         { Reason: "OOMKilled" } => "was killed for using more memory than its limit",
         { Reason: WorkloadPlan.ProbeFailed, Message: { } message } => $"was stopped: {message},",
+        { Reason: OciRuntime.Evicted, Message: { } message } => $"was evicted ({message})",
         { Reason: "Lost", Message: { } message } => $"was lost ({message})",
         { Signal: { } signal } => $"was ended by {signal}",
         _ => $"ended with exit code {exit.Code}",

@@ -31,6 +31,7 @@ internal sealed partial class OciRuntime(
 
     private readonly NodeNetwork network = parts.Network;
     private readonly WorkloadVolumes volumes = parts.Volumes;
+    private readonly WritableLayer writable = new(directories);
     private readonly Cgroups cgroups = qos.Cgroups;
     private readonly ConcurrentDictionary<string, Run> runs = new();
     private readonly ConcurrentDictionary<string, bool> usable = new();
@@ -72,7 +73,7 @@ internal sealed partial class OciRuntime(
         await starts.WaitAsync(ct);
         try
         {
-            await Task.Run(() => Prepare(start), ct);
+            await Task.Run(() => PrepareAsync(start, ct), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
             var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, directories), CancellationToken.None);
             Track(id, pid);
@@ -106,7 +107,7 @@ internal sealed partial class OciRuntime(
         var path = directories.Exit(container.Id);
         if (File.Exists(path) && int.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var code))
         {
-            return ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0);
+            return EvictedOr(ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0), container.Id);
         }
 
         return reporting
@@ -153,10 +154,9 @@ internal sealed partial class OciRuntime(
         }
 
         parts.Mounts.Remove(id);
-        foreach (var directory in (string[])[directories.Bundle(id), directories.Root(id), .. Below(id, "upper", "work")])
-        {
-            DeleteTree(directory);
-        }
+        writable.Remove(id);
+        DeleteTree(directories.Bundle(id));
+        DeleteTree(directories.Root(id));
 
         File.Delete(directories.Exit(id));
         cgroups.Remove(directories.Cgroup(id));
@@ -168,6 +168,7 @@ internal sealed partial class OciRuntime(
         check?.Dispose();
         watcher?.Dispose();
         starts.Dispose();
+        evicting.Dispose();
         actions.Dispose();
     }
 
@@ -195,11 +196,12 @@ internal sealed partial class OciRuntime(
         }
     }
 
-    private void Prepare(ContainerStart start)
+    private async Task PrepareAsync(ContainerStart start, CancellationToken ct)
     {
         var id = start.Record.Id;
-        var (upper, work, root) = (Below(id, "upper")[0], Below(id, "work")[0], directories.Root(id));
-        Array.ForEach([upper, work, root], path => Directory.CreateDirectory(path));
+        var root = directories.Root(id);
+        Directory.CreateDirectory(root);
+        var (upper, work) = await writable.PrepareAsync(id, (long?)start.Spec.Resources?.Limits?.EphemeralStorage?.Value, ct);
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         qos.Prepare(start);
@@ -296,8 +298,6 @@ internal sealed partial class OciRuntime(
     }
 
     private static string Taken(Forward taken, string by) => $"node port {taken} is published by {by} already; choose another hostPort";
-
-    private string[] Below(string id, params string[] names) => [.. names.Select(name => Path.Combine(directories.Container(id), name))];
 
     private static void DeleteTree(string path)
     {

@@ -83,6 +83,7 @@ public static class ReadyReasons
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
     public const string ProbeFailed = "ProbeFailed";
+    public const string FailedPostStartHook = "FailedPostStartHook";
     public const string Restarting = "Restarting";
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";

@@ -96,6 +96,9 @@ internal interface IContainerRuntime
     /// <summary>How a run ended; null: it still runs.</summary>
     ContainerExit? ExitOf(ContainerRecord container);
 
+    /// <summary>Whether the run's own program is there still; <see cref="ExitOf"/> may follow a moment after its end.</summary>
+    bool IsRunning(ContainerRecord container) => ExitOf(container) is null;
+
     /// <summary>Asks it to end, and ends it after <paramref name="grace"/>. Completes when it has ended.</summary>
     Task StopAsync(ContainerRecord container, TimeSpan grace, CancellationToken ct);
 

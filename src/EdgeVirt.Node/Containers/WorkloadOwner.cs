@@ -9,7 +9,7 @@ namespace EdgeVirt.Node.Containers;
 
 /// <summary>What all owners share.</summary>
 internal sealed record WorkloadTools(
-    NodeStore Store, RecordStore Records, IContainerRuntime Runtime, IContainerImages Images, ContainerProbes Probes, TimeProvider Time, ILogger Log);
+    NodeStore Store, RecordStore Records, IContainerRuntime Runtime, IContainerImages Images, ContainerProbes Probes, PostStartHooks Hooks, TimeProvider Time, ILogger Log);
 
 /// <summary>
 /// Everything that happens to one workload happens here, one pass at a time: it asks its set what is to be, has that staged,

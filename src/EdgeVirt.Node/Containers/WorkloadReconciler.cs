@@ -23,6 +23,7 @@ internal sealed partial class WorkloadReconciler(
     private readonly ConcurrentDictionary<string, Work> waiting = new();
     private readonly WorkloadSets sets = new(time);
     private readonly ContainerProbes probes = new(runtime, time, log);
+    private readonly PostStartHooks hooks = new(runtime, time);
     private readonly CancellationTokenSource lifetime = new();
     private WorkloadTools? shared;
     private DesiredSnapshot? applied;
@@ -30,7 +31,7 @@ internal sealed partial class WorkloadReconciler(
     private DateTimeOffset? lastGarbage;
     private bool recovered;
 
-    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, time, log);
+    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, hooks, time, log);
 
     public event Action? Woken;
 
@@ -95,8 +96,10 @@ internal sealed partial class WorkloadReconciler(
     {
         runtime.Ended -= OnChanged;
         probes.Changed -= OnChanged;
+        hooks.Ended -= OnChanged;
         await lifetime.CancelAsync();
         await probes.DisposeAsync();
+        await hooks.DisposeAsync();
         foreach (var work in works.Values)
         {
             await work.Running;
@@ -139,6 +142,7 @@ internal sealed partial class WorkloadReconciler(
         sets.Adopt(await store.ReadSetsAsync(ct));
         runtime.Ended += OnChanged;
         probes.Changed += OnChanged;
+        hooks.Ended += OnChanged;
     }
 
     private void Apply(DesiredSnapshot desired)

@@ -79,6 +79,9 @@ public static class ReadyReasons
     public const string ReferenceMissing = "ReferenceMissing";
     public const string DeviceMissing = "DeviceMissing";
     public const string HostPathRefused = "HostPathRefused";
+    public const string WaitingForWorkload = "WaitingForWorkload";
+    public const string WorkloadMissing = "WorkloadMissing";
+    public const string StartCircle = "StartCircle";
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";

@@ -31,7 +31,7 @@ internal sealed partial class WorkloadReconciler(
     private DateTimeOffset? lastGarbage;
     private bool recovered;
 
-    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, hooks, time, log);
+    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, hooks, new StartOrder(sets.Find), time, log);
 
     public event Action? Woken;
 

@@ -96,6 +96,22 @@ internal sealed class RealLifecycleTests : RealContainersFixture
         Assert.That(File.Exists(left), Is.False);
     }
 
+    [Test]
+    public async Task A_workload_begins_when_what_it_starts_after_is_Ready()
+    {
+        var db = Workload("db", "busybox sleep 1; busybox touch /tmp/up; exec busybox sleep 1000");
+        var probe = new Probe { Exec = new ExecAction { Command = ["busybox", "test", "-e", "/tmp/up"] }, PeriodSeconds = 1, TimeoutSeconds = 10 };
+        db = db with { Template = db.Template with { Containers = [db.Template.Containers[0] with { ReadinessProbe = probe }] } };
+        var web = Workload("web", "exec busybox sleep 1000");
+        await DesireAsync(web with { Template = web.Template with { StartAfter = [new StartAfter { Workload = "db" }] } }, db);
+        Assert.That((await agent.StatusAsync("web"))!.Conditions[0].Reason, Is.EqualTo(ReadyReasons.WaitingForWorkload));
+        Assert.That(agent.Records.FindSandbox("web-uid1"), Is.Null);
+        var status = await agent.UntilAsync("web", IsReady);
+        var before = await agent.StatusAsync("db");
+        Assert.That(IsReady(before!), Is.True);
+        Assert.That(status.Containers[0].StartedAt, Is.GreaterThan(before!.Containers[0].StartedAt!.Value + TimeSpan.FromSeconds(1)));
+    }
+
     private List<string> Commands(string id) => [.. new Cgroups().Processes(directories.Cgroup(id)).Select(pid => string.Join(' ', Processes.ArgumentsOf(pid)))];
 
     // Ends the run as a failed probe would, so that its log stays.

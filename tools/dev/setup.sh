@@ -17,6 +17,7 @@ umoci|up test bench|makes OCI images
 skopeo|up test bench|copies images into the registry
 curl|up test bench|asks the hub and the sample page whether they answer
 jq|up test bench|reads what the hub answers
+apparmor|fast test|checks the profile that confines containers
 attr|fast test|compares the extended attributes of unpacked images
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests

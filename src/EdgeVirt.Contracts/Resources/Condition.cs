@@ -139,6 +139,7 @@ public static class AppArmorEnforcedReasons
 {
 #pragma warning disable CS1591
     public const string AppArmorMissing = "AppArmorMissing";
+    public const string ProfileNotLoaded = "ProfileNotLoaded";
 #pragma warning restore CS1591
 }
 

@@ -45,6 +45,9 @@ internal interface IContainerRuntime
     /// <summary>Whether containers can be confined by AppArmor here.</summary>
     bool HasAppArmor => true;
 
+    /// <summary>Why the agent's own AppArmor profile could not be loaded; null: it could, or nobody needed it yet.</summary>
+    string? DefaultAppArmorProblem => null;
+
     /// <summary>What a workload wants of this node and cannot have now; null: nothing.</summary>
     WorkloadProblem? ProblemOf(PodSpec template) => null;
 

@@ -32,9 +32,9 @@ internal static class WorkloadReport
                 conditions.Add(NoSeccomp);
             }
 
-            if (!runtime.HasAppArmor && AppArmor.IsWanted(target.Template))
+            if (AppArmor.ConditionOf(target.Template, runtime.HasAppArmor, runtime.DefaultAppArmorProblem) is { } unconfined)
             {
-                conditions.Add(AppArmor.Missing);
+                conditions.Add(unconfined);
             }
         }
 

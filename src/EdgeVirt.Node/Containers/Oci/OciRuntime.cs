@@ -72,7 +72,8 @@ internal sealed partial class OciRuntime(
         await starts.WaitAsync(ct);
         try
         {
-            await Task.Run(() => Prepare(start), ct);
+            var here = await FeaturesForAsync(start, ct);
+            await Task.Run(() => Prepare(start, here), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
             var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, directories), CancellationToken.None);
             Track(id, pid);
@@ -195,7 +196,7 @@ internal sealed partial class OciRuntime(
         }
     }
 
-    private void Prepare(ContainerStart start)
+    private void Prepare(ContainerStart start, RuntimeFeatures here)
     {
         var id = start.Record.Id;
         var (upper, work, root) = (Below(id, "upper")[0], Below(id, "work")[0], directories.Root(id));
@@ -204,7 +205,7 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         qos.Prepare(start);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
+        var spec = ContainerConfig.Make(start, directories, root, here, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });

@@ -20,6 +20,7 @@ jq|up test bench|reads what the hub answers
 zsh|test|checks its completion script
 fish|test|checks its completion script
 zstd|test|reads backups of volumes
+apparmor|fast test|checks the profile that confines containers
 attr|fast test|compares the extended attributes of unpacked images
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests

@@ -55,6 +55,7 @@ internal sealed partial class OciRuntime
         if (!isWaiting && RunningPid(container.Id) is { } pid && Processes.Identify(pid) is { } init)
         {
             Follow(container.Id, init, conmon);
+            EndCommands(container.Id);
             LogAdopted(container.Id, pid);
             return;
         }

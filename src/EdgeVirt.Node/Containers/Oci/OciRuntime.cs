@@ -73,7 +73,8 @@ internal sealed partial class OciRuntime(
         await starts.WaitAsync(ct);
         try
         {
-            await Task.Run(() => PrepareAsync(start, ct), ct);
+            var here = await FeaturesForAsync(start, ct);
+            await Task.Run(() => PrepareAsync(start, here, ct), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
             var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, directories), CancellationToken.None);
             Track(id, pid);
@@ -196,7 +197,7 @@ internal sealed partial class OciRuntime(
         }
     }
 
-    private async Task PrepareAsync(ContainerStart start, CancellationToken ct)
+    private async Task PrepareAsync(ContainerStart start, RuntimeFeatures here, CancellationToken ct)
     {
         var id = start.Record.Id;
         var root = directories.Root(id);
@@ -206,7 +207,7 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         qos.Prepare(start);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
+        var spec = ContainerConfig.Make(start, directories, root, here, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });

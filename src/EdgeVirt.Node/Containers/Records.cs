@@ -88,6 +88,9 @@ internal sealed record ContainerRecord
     /// <summary>What is done before it is asked to end. Here, because the template that said so may be gone by then.</summary>
     public LifecycleHandler? PreStop { get; init; }
 
+    /// <summary>How much of its output is kept; null: as the node says.</summary>
+    public LogsSpec? Logs { get; init; }
+
     /// <summary>When the run began; null until it did.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 

@@ -94,6 +94,7 @@ internal sealed partial class WorkloadInstance
             Failures = step.Failures,
             StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
             PreStop = spec.Lifecycle?.PreStop,
+            Logs = target.Template.Logs,
         };
         Keep(record, durable: false);
         // The disk does its part while the container is being made.

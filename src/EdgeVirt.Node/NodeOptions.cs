@@ -39,6 +39,9 @@ internal sealed record NodeOptions
     /// <summary>Devices that this board calls by a name.</summary>
     public IReadOnlyList<DeclaredDevice> Devices { get; init; } = [];
 
+    /// <summary>What the board's links to the outside cost.</summary>
+    public IReadOnlyList<UplinkOptions> Uplinks { get; init; } = [];
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -120,6 +123,7 @@ internal static class NodeOptionsValidation
         faults.AddRange(options.Images.Faults());
         faults.AddRange(options.Logs.Faults());
         faults.AddRange(DeclaredDevice.Faults(options.Devices));
+        faults.AddRange(UplinkOptions.Faults(options.Uplinks));
         faults.AddRange(AllowedHostPath.Faults(options.AllowedHostPaths));
         foreach (var (host, registry) in options.Registries)
         {

@@ -122,6 +122,8 @@ internal sealed record NodeOptionsFile
 
     public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
 
+    public IReadOnlyList<UplinkOptions>? Uplinks { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -150,6 +152,7 @@ internal sealed record NodeOptionsFile
         Logs = Logs?.Over(options.Logs) ?? options.Logs,
         AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
         Devices = Devices ?? options.Devices,
+        Uplinks = Uplinks ?? options.Uplinks,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,

@@ -17,6 +17,9 @@ umoci|up test bench|makes OCI images
 skopeo|up test bench|copies images into the registry
 curl|up test bench|asks the hub and the sample page whether they answer
 jq|up test bench|reads what the hub answers
+zsh|test|checks its completion script
+fish|test|checks its completion script
+zstd|test|reads backups of volumes
 attr|fast test|compares the extended attributes of unpacked images
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests

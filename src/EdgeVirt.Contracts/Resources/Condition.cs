@@ -75,6 +75,7 @@ public static class ReadyReasons
     public const string ImagePullFailed = "ImagePullFailed";
     public const string ImageRefused = "ImageRefused";
     public const string PullBudgetExceeded = "PullBudgetExceeded";
+    public const string UplinkCostExceeded = "UplinkCostExceeded";
     public const string DeltaUnavailable = "DeltaUnavailable";
     public const string ReferenceMissing = "ReferenceMissing";
     public const string DeviceMissing = "DeviceMissing";

@@ -105,6 +105,16 @@ public sealed class ManifestTests
         Assert.That(result.Errors.Single().Field, Is.EqualTo(field));
     }
 
+    [TestCase(-1)]
+    [TestCase(256)]
+    public void Refuses_an_uplink_cost_that_is_none(int cost)
+    {
+        var result = Manifest.Parse(
+            "apiVersion: edgevirt.io/v1\nkind: Workload\nmetadata: {name: w}\nspec: {template: {containers: [{name: c, image: r.test/a:1}], imagePull: {maxUplinkCost: " + cost + "}}}\n");
+
+        Assert.That(result.Errors.Single().Field, Is.EqualTo("spec.template.imagePull.maxUplinkCost"));
+    }
+
     [Test]
     public void Refuses_a_delta_policy_that_is_none()
     {

@@ -68,6 +68,9 @@ internal sealed class ImagePullException(string message, Exception? inner = null
     /// <summary>Whether a layer would have to be fetched whole, which the workload does not want.</summary>
     public bool IsDeltaUnavailable { get; init; }
 
+    /// <summary>Whether its source is reached only by an uplink that costs more than allowed.</summary>
+    public bool IsOverUplinkCost { get; init; }
+
     /// <summary>What the registry asked to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

@@ -32,6 +32,7 @@ internal static partial class WorkloadValidation
         Validate(pod.SecurityContext, $"{path}.securityContext", v);
         ValidateImagePull(pod, path, v);
         ValidateStartAfter(pod.StartAfter ?? [], $"{path}.startAfter", v);
+        Validate(pod.Logs, $"{path}.logs", v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
         ValidateInit(pod, $"{path}.initContainers", names, volumes, v);

@@ -191,7 +191,7 @@ internal sealed partial class ComposeService(
 
                 return true;
             case "depends_on":
-                findings.Notice(entry.Line, "depends_on: the order of starts is not carried over; containers find each other by name once they are ready");
+                template["startAfter"] = ComposeDependencies.Map(entry.Value, findings);
                 return true;
             default:
                 return false;

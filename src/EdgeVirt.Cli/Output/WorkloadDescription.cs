@@ -67,6 +67,7 @@ internal static class WorkloadDescription
             to.Field(name, probe is null ? null : ProbeText(probe), 2);
         }
 
+        to.Field("After start", container.Lifecycle?.PostStart is { } first ? HookText(first) : null, 2);
         to.Field("Before stop", container.Lifecycle?.PreStop is { } hook ? HookText(hook) : null, 2);
         to.Field("Security", container.SecurityContext is { } security ? SecurityText(security) : null, 2);
     }

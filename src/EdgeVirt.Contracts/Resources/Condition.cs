@@ -83,10 +83,14 @@ public static class ReadyReasons
     public const string ReferenceMissing = "ReferenceMissing";
     public const string DeviceMissing = "DeviceMissing";
     public const string HostPathRefused = "HostPathRefused";
+    public const string WaitingForWorkload = "WaitingForWorkload";
+    public const string WorkloadMissing = "WorkloadMissing";
+    public const string StartCircle = "StartCircle";
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
     public const string ProbeFailed = "ProbeFailed";
+    public const string FailedPostStartHook = "FailedPostStartHook";
     public const string Restarting = "Restarting";
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";
@@ -139,6 +143,7 @@ public static class AppArmorEnforcedReasons
 {
 #pragma warning disable CS1591
     public const string AppArmorMissing = "AppArmorMissing";
+    public const string ProfileNotLoaded = "ProfileNotLoaded";
 #pragma warning restore CS1591
 }
 

@@ -9,6 +9,9 @@ public sealed record PodSpec
     /// <summary>Run before the others, one after the other, each until it ends with success; again when the node was restarted.</summary>
     public IReadOnlyList<ContainerSpec>? InitContainers { get; init; }
 
+    /// <summary>Workloads of the same node that come first; a change of it restarts nothing.</summary>
+    public IReadOnlyList<StartAfter>? StartAfter { get; init; }
+
     /// <summary>What containers can mount.</summary>
     public IReadOnlyList<VolumeSpec>? Volumes { get; init; }
 
@@ -17,6 +20,9 @@ public sealed record PodSpec
 
     /// <summary>What pulling the images may cost; absent: whatever it takes.</summary>
     public ImagePullSpec? ImagePull { get; init; }
+
+    /// <summary>How much of what each container writes is kept; absent: as the node says.</summary>
+    public LogsSpec? Logs { get; init; }
 
     /// <summary>When a container that ended is started again.</summary>
     public RestartPolicy RestartPolicy { get; init; } = RestartPolicy.Always;

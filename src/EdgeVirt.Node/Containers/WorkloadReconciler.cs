@@ -23,6 +23,7 @@ internal sealed partial class WorkloadReconciler(
     private readonly ConcurrentDictionary<string, Work> waiting = new();
     private readonly WorkloadSets sets = new(time);
     private readonly ContainerProbes probes = new(runtime, time, log);
+    private readonly PostStartHooks hooks = new(runtime, time);
     private readonly CancellationTokenSource lifetime = new();
     private WorkloadTools? shared;
     private DesiredSnapshot? applied;
@@ -31,7 +32,7 @@ internal sealed partial class WorkloadReconciler(
     private bool recovered;
     private bool garbageWanted;
 
-    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, time, log);
+    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, hooks, new StartOrder(sets.Find), time, log);
 
     public event Action? Woken;
 
@@ -103,8 +104,10 @@ internal sealed partial class WorkloadReconciler(
     {
         runtime.Ended -= OnChanged;
         probes.Changed -= OnChanged;
+        hooks.Ended -= OnChanged;
         await lifetime.CancelAsync();
         await probes.DisposeAsync();
+        await hooks.DisposeAsync();
         foreach (var work in works.Values)
         {
             await work.Running;
@@ -147,6 +150,7 @@ internal sealed partial class WorkloadReconciler(
         sets.Adopt(await store.ReadSetsAsync(ct));
         runtime.Ended += OnChanged;
         probes.Changed += OnChanged;
+        hooks.Ended += OnChanged;
     }
 
     private void Apply(DesiredSnapshot desired)

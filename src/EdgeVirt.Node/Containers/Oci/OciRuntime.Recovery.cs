@@ -24,6 +24,7 @@ internal sealed partial class OciRuntime
         }
 
         await RemoveLeftoversAsync(conmons, ct);
+        parts.Logs.Recover();
         await RecoverNetworkAsync(ct);
         await ReadVersionAsync(ct);
     }
@@ -55,6 +56,7 @@ internal sealed partial class OciRuntime
         if (!isWaiting && RunningPid(container.Id) is { } pid && Processes.Identify(pid) is { } init)
         {
             Follow(container.Id, init, conmon);
+            EndCommands(container.Id);
             LogAdopted(container.Id, pid);
             return;
         }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers.Devices;
+using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,7 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.Containers.Oci;
 
 /// <summary>What a sandbox is made of beside its files.</summary>
-internal sealed record SandboxParts(NodeNetwork Network, WorkloadVolumes Volumes, ContainerMounts Mounts, HostPaths HostPaths, DeviceFinder Devices);
+internal sealed record SandboxParts(NodeNetwork Network, WorkloadVolumes Volumes, ContainerMounts Mounts, HostPaths HostPaths, DeviceFinder Devices, LogRotation Logs);
 
 /// <summary>
 /// Runs containers by an OCI runtime under conmon. All that it knows it can find again: by the records, the pid file and
@@ -73,9 +74,10 @@ internal sealed partial class OciRuntime(
         await starts.WaitAsync(ct);
         try
         {
-            await Task.Run(() => PrepareAsync(start, ct), ct);
+            var here = await FeaturesForAsync(start, ct);
+            await Task.Run(() => PrepareAsync(start, here, ct), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
-            var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, directories), CancellationToken.None);
+            var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, parts.Logs.Begin(start.Record), directories), CancellationToken.None);
             Track(id, pid);
             qos.Place(start, pid);
             await start.Durable;
@@ -149,6 +151,7 @@ internal sealed partial class OciRuntime(
             await GoneWithinAsync(conmon, MonitorTimeout);
         }
 
+        parts.Logs.End(container);
         while (Mounts.Unmount(directories.Root(id), detach: true))
         {
         }
@@ -170,6 +173,7 @@ internal sealed partial class OciRuntime(
         starts.Dispose();
         evicting.Dispose();
         actions.Dispose();
+        parts.Logs.Dispose();
     }
 
     internal static ContainerExit ExitWith(int code, DateTimeOffset finishedAt, bool outOfMemory) => new()
@@ -196,7 +200,7 @@ internal sealed partial class OciRuntime(
         }
     }
 
-    private async Task PrepareAsync(ContainerStart start, CancellationToken ct)
+    private async Task PrepareAsync(ContainerStart start, RuntimeFeatures here, CancellationToken ct)
     {
         var id = start.Record.Id;
         var root = directories.Root(id);
@@ -206,7 +210,7 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         qos.Prepare(start);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
+        var spec = ContainerConfig.Make(start, directories, root, here, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });

@@ -10,7 +10,10 @@ namespace EdgeVirt.Node.Tests.Containers.Eviction;
 internal sealed class GreedyWorkloadTests : RealContainersFixture
 {
     private const int Port = 18_080;
-    private const long LargestLog = 11 << 20;
+    private const int LogFiles = 3;
+
+    // One more may be there while the agent has not yet seen that a file is full.
+    private const long LargestLog = (LogFiles + 1L) << 20;
 
     [Test]
     public async Task All_memory() =>
@@ -58,7 +61,7 @@ internal sealed class GreedyWorkloadTests : RealContainersFixture
 
         var greedy = Workload("greedy", script);
         var container = greedy.Template.Containers[0] with { Resources = limits is null ? null : new ResourceRequirements { Limits = limits } };
-        greedy = greedy with { Template = greedy.Template with { RestartPolicy = RestartPolicy.Never, Containers = [container] } };
+        greedy = greedy with { Template = greedy.Template with { RestartPolicy = RestartPolicy.Never, Containers = [container], Logs = new LogsSpec { MaxSize = Amount("1Mi"), MaxFiles = LogFiles } } };
         await DesireAsync(Neighbour(), greedy);
         var status = await agent.UntilAsync("greedy", status => status.Containers[0].State == ContainerState.Terminated);
         Assert.That(status.Containers[0].LastExit!.Reason, Is.EqualTo(reason));

@@ -109,7 +109,7 @@ internal sealed partial class OciRuntime(
         var path = directories.Exit(container.Id);
         if (File.Exists(path) && int.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var code))
         {
-            return EvictedOr(ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0), container.Id);
+            return Explained(ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0), container.Id);
         }
 
         return reporting

@@ -130,6 +130,8 @@ internal sealed record NodeOptionsFile
 
     public int? MaxRealtimePriority { get; init; }
 
+    public long? UserNamespaceFirstId { get; init; }
+
     public long? SystemReservedBytes { get; init; }
 
     public long? TelemetryMaxBytesPerSecond { get; init; }
@@ -152,6 +154,7 @@ internal sealed record NodeOptionsFile
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
         MaxRealtimePriority = MaxRealtimePriority ?? options.MaxRealtimePriority,
+        UserNamespaceFirstId = UserNamespaceFirstId ?? options.UserNamespaceFirstId,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
         ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,

@@ -25,6 +25,8 @@ namespace EdgeVirt.Contracts;
 [JsonSerializable(typeof(AuditList))]
 [JsonSerializable(typeof(LocalImageList))]
 [JsonSerializable(typeof(LocalVolumeList))]
+[JsonSerializable(typeof(VolumeBackupList))]
+[JsonSerializable(typeof(VolumeTransfer))]
 [JsonSerializable(typeof(WorkloadSpec))]
 [JsonSerializable(typeof(NodeSpec))]
 [JsonSerializable(typeof(BoardClaimSpec))]

@@ -29,6 +29,9 @@ internal sealed record HubOptions
     /// <summary>GiB that telemetry may take up before the oldest is deleted; 0: without limit.</summary>
     public int TelemetryMaxGib { get; init; } = 10;
 
+    /// <summary>GiB that backups of nodes' volumes may take up, after which new ones are refused; 0: without limit.</summary>
+    public int VolumeBackupsMaxGib { get; init; } = 20;
+
     /// <summary>Make a new admin credential at this start; the former one ends.</summary>
     public bool ResetAdmin { get; init; }
 

@@ -22,6 +22,8 @@ internal sealed class HubOptionsReader
                                how long telemetry is kept (30; 0: without end)
           --telemetry-max-gib GIB
                                what telemetry may take up before the oldest is deleted (10; 0: without limit)
+          --volume-backups-max-gib GIB
+                               what backups of volumes may take up before new ones are refused (20; 0: without limit)
           --reset-admin        make a new admin credential; the former one ends
           --version, --help
         Each option may also be in the environment (EDGEVIRT_HUB_DATA_DIR) or in appsettings.json ("Hub": {"data-dir": …}).
@@ -32,7 +34,7 @@ internal sealed class HubOptionsReader
 
     private static readonly HashSet<string> Known =
     [
-        "data-dir", "listen", "api-port", "node-port", "mqtt-port", "advertise", "telemetry-retention-days", "telemetry-max-gib", "reset-admin",
+        "data-dir", "listen", "api-port", "node-port", "mqtt-port", "advertise", "telemetry-retention-days", "telemetry-max-gib", "volume-backups-max-gib", "reset-admin",
     ];
 
     private readonly Dictionary<string, List<string>> given = [];
@@ -88,6 +90,7 @@ internal sealed class HubOptionsReader
             Advertise = [.. Values("advertise").Select(Host).Distinct()],
             TelemetryRetentionDays = Number("telemetry-retention-days", defaults.TelemetryRetentionDays, MostDays),
             TelemetryMaxGib = Number("telemetry-max-gib", defaults.TelemetryMaxGib, MostGib),
+            VolumeBackupsMaxGib = Number("volume-backups-max-gib", defaults.VolumeBackupsMaxGib, MostGib),
             ResetAdmin = Values("reset-admin") is [.., var reset] && (bool.TryParse(reset, out var yes)
                 ? yes
                 : throw new HubOptionsException($"reset-admin must be true or false, is '{reset}'.")),

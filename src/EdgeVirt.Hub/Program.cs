@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using EdgeVirt.Hub.Access;
 using EdgeVirt.Hub.Api;
 using EdgeVirt.Hub.Audit;
+using EdgeVirt.Hub.Backups;
 using EdgeVirt.Hub.Broker;
 using EdgeVirt.Hub.Enrollment;
 using EdgeVirt.Hub.Nodes;
@@ -79,6 +80,7 @@ internal static class Program
             .AddBroker()
             .AddSync()
             .AddTunnels()
+            .AddBackups()
             .AddTelemetry()
             .AddApi();
 

@@ -18,6 +18,9 @@ internal sealed record ImagesOptions
     /// <summary>Days after which an image that nobody asked for is removed also from an empty disk.</summary>
     public int MaxUnusedDays { get; init; } = 30;
 
+    /// <summary>Most that an uplink may cost which pulls use, for workloads that do not say; absent: whatever it costs.</summary>
+    public int? MaxUplinkCost { get; init; }
+
     /// <summary>Everything that is wrong.</summary>
     public IEnumerable<string> Faults()
     {
@@ -34,6 +37,11 @@ internal sealed record ImagesOptions
         if (MinFreeBytes < 0)
         {
             yield return "images.minFreeBytes must not be negative";
+        }
+
+        if (MaxUplinkCost is < 0 or > UplinkOptions.MaxCost)
+        {
+            yield return $"images.maxUplinkCost must be between 0 and {UplinkOptions.MaxCost}";
         }
 
         if (MaxUnusedDays is < 1 or > 3650)
@@ -56,6 +64,8 @@ internal sealed record ImagesOptionsFile
 
     public int? MaxUnusedDays { get; init; }
 
+    public int? MaxUplinkCost { get; init; }
+
     public ImagesOptions Over(ImagesOptions options) => options with
     {
         MaxConcurrentDownloads = MaxConcurrentDownloads ?? options.MaxConcurrentDownloads,
@@ -63,5 +73,6 @@ internal sealed record ImagesOptionsFile
         LowWatermarkPercent = LowWatermarkPercent ?? options.LowWatermarkPercent,
         MinFreeBytes = MinFreeBytes ?? options.MinFreeBytes,
         MaxUnusedDays = MaxUnusedDays ?? options.MaxUnusedDays,
+        MaxUplinkCost = MaxUplinkCost ?? options.MaxUplinkCost,
     };
 }

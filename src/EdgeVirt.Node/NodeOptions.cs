@@ -36,6 +36,9 @@ internal sealed record NodeOptions
     /// <summary>Devices that this board calls by a name.</summary>
     public IReadOnlyList<DeclaredDevice> Devices { get; init; } = [];
 
+    /// <summary>What the board's links to the outside cost.</summary>
+    public IReadOnlyList<UplinkOptions> Uplinks { get; init; } = [];
+
     /// <summary>IPv4 subnet of the bridge that workloads share, at least a /29.</summary>
     public string WorkloadSubnet { get; init; } = "10.88.0.0/16";
 
@@ -59,6 +62,12 @@ internal sealed record NodeOptions
 
     /// <summary>Memory that workloads together leave to the agent and the system, bytes, as the kubelet's systemReserved.</summary>
     public long SystemReservedBytes { get; init; } = 128L << 20;
+
+    /// <summary>
+    /// Free bytes of the data partition below which workloads are evicted, as the kubelet's evictionHard nodefs.available; 0: never.
+    /// Less than what images leave free, so that it is workloads' own writing that leads there.
+    /// </summary>
+    public long EvictionMinFreeBytes { get; init; } = 128L << 20;
 
     /// <summary>Most that pulling images may take per second, bytes, for thin links; 0: as much as the link takes.</summary>
     public long ImageMaxBytesPerSecond { get; init; }
@@ -114,6 +123,7 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.SystemReservedBytes is >= 0 and < (1L << 50), "systemReservedBytes must be between 0 and 1 PiB");
+        Check(options.EvictionMinFreeBytes >= 0, "evictionMinFreeBytes must not be negative");
         Check(options.MaxRealtimePriority is >= 0 and <= 99, "maxRealtimePriority must be between 0 and 99");
         Check(
             options.UserNamespaceFirstId is >= 1 << 16 and <= 0xF000_0000 && options.UserNamespaceFirstId % (1 << 16) == 0,
@@ -122,6 +132,7 @@ internal static class NodeOptionsValidation
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());
         faults.AddRange(DeclaredDevice.Faults(options.Devices));
+        faults.AddRange(UplinkOptions.Faults(options.Uplinks));
         faults.AddRange(AllowedHostPath.Faults(options.AllowedHostPaths));
         foreach (var (host, registry) in options.Registries)
         {

@@ -120,6 +120,8 @@ internal sealed record NodeOptionsFile
 
     public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
 
+    public IReadOnlyList<UplinkOptions>? Uplinks { get; init; }
+
     public string? WorkloadSubnet { get; init; }
 
     public int? HeartbeatSeconds { get; init; }
@@ -133,6 +135,8 @@ internal sealed record NodeOptionsFile
     public long? UserNamespaceFirstId { get; init; }
 
     public long? SystemReservedBytes { get; init; }
+
+    public long? EvictionMinFreeBytes { get; init; }
 
     public long? TelemetryMaxBytesPerSecond { get; init; }
 
@@ -149,6 +153,7 @@ internal sealed record NodeOptionsFile
         Images = Images?.Over(options.Images) ?? options.Images,
         AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
         Devices = Devices ?? options.Devices,
+        Uplinks = Uplinks ?? options.Uplinks,
         WorkloadSubnet = WorkloadSubnet ?? options.WorkloadSubnet,
         HeartbeatSeconds = HeartbeatSeconds ?? options.HeartbeatSeconds,
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
@@ -156,6 +161,7 @@ internal sealed record NodeOptionsFile
         MaxRealtimePriority = MaxRealtimePriority ?? options.MaxRealtimePriority,
         UserNamespaceFirstId = UserNamespaceFirstId ?? options.UserNamespaceFirstId,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
+        EvictionMinFreeBytes = EvictionMinFreeBytes ?? options.EvictionMinFreeBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
         ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,
     };

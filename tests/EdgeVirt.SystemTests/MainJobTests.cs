@@ -1,4 +1,3 @@
-using System.Globalization;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Testing;
 
@@ -105,10 +104,5 @@ public sealed class MainJobTests
         Assert.That(usage.Points.Select(point => point.Value), Has.All.GreaterThan(100_000).And.All.LessThan(1e9));
     }
 
-    private (int ExitCode, string Output, string Error) Cli(params string[] arguments) => Command.Try(
-        "env",
-        [
-            $"EDGEVIRT_SERVER={fleet.Hub.ApiAddress.ToString().TrimEnd('/')}", $"EDGEVIRT_TOKEN={fleet.Hub.AdminToken}",
-            string.Create(CultureInfo.InvariantCulture, $"EDGEVIRT_CA_FILE={fleet.Hub.AuthorityFile}"), PublishedBinaries.Cli, .. arguments,
-        ]);
+    private (int ExitCode, string Output, string Error) Cli(params string[] arguments) => RealCli.At(fleet.Hub).Try(arguments);
 }

@@ -15,8 +15,12 @@ namespace EdgeVirt.Cli.Commands;
 internal static class VolumeCommand
 {
     private static readonly Argument<string> Volume = new("volume") { Description = "Its name on the node" };
-    private static readonly Argument<string> Target = new("file") { Description = "Where the backup goes, a tar compressed by zstd; must not be there yet" };
-    private static readonly Argument<string> Source = new("file") { Description = "A backup of 'edgevirt volume backup'" };
+    private static readonly Argument<string?> Target = new("file")
+    {
+        Description = "Where the backup goes, a tar compressed by zstd; must not be there yet", Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private static readonly Argument<string?> Source = new("file") { Description = "A backup of 'edgevirt volume backup'", Arity = ArgumentArity.ZeroOrOne };
     private static readonly Option<string?> Size = new("--size") { Description = "How large a volume is to be that is not there yet, as 2Gi", HelpName = "quantity" };
 
     public static Command Create(Terminal terminal)
@@ -26,16 +30,18 @@ internal static class VolumeCommand
         var delete = Verb("delete", "Deletes a volume with all that is in it; refused while a workload has it");
         delete.Add(Volume);
         delete.Does(terminal, DeleteAsync);
-        var backup = Verb("backup", "Writes what is in a volume to a file here");
+        var backup = Verb("backup", "Writes what is in a volume to a file here, or keeps it at the hub");
         backup.Add(Volume);
         backup.Add(Target);
+        backup.Add(HubBackups.AtHub);
         backup.Does(terminal, BackUpAsync);
         var restore = Verb("restore", "Gives a volume the content of a backup, all or nothing; refused while a workload has it");
         restore.Add(Volume);
         restore.Add(Source);
+        restore.Add(HubBackups.Backup);
         restore.Add(Size);
         restore.Does(terminal, RestoreAsync);
-        return new Command("volume", "Persistent volumes of nodes") { list, delete, backup, restore };
+        return new Command("volume", "Persistent volumes of nodes") { list, delete, backup, restore, HubBackups.Create(terminal) };
     }
 
     private static Command Verb(string name, string description) => new(name, description) { ChannelOptions.Node, ChannelOptions.Local, LocalAgent.Socket };
@@ -84,7 +90,18 @@ internal static class VolumeCommand
 
     private static async Task<int> BackUpAsync(Invocation invocation, CancellationToken ct)
     {
-        var (volume, path) = (invocation.Get(Volume), Path.GetFullPath(invocation.Get(Target)));
+        var volume = invocation.Get(Volume);
+        if (invocation.Get(Target) is { } == invocation.Get(HubBackups.AtHub))
+        {
+            throw new CliException(ExitCodes.Usage, "it is not said where the backup goes.", "Name a file, or give --hub.");
+        }
+
+        if (invocation.Get(HubBackups.AtHub))
+        {
+            return await HubBackups.BackUpAsync(invocation, volume, ct);
+        }
+
+        var path = Path.GetFullPath(invocation.Get(Target)!);
         if (File.Exists(path) || Directory.Exists(path))
         {
             throw new CliException(ExitCodes.Usage, $"'{path}' is there already.", "Name another file; a backup never takes the place of one.");
@@ -126,13 +143,24 @@ internal static class VolumeCommand
 
     private static async Task<int> RestoreAsync(Invocation invocation, CancellationToken ct)
     {
-        var (volume, path, size) = (invocation.Get(Volume), Path.GetFullPath(invocation.Get(Source)), invocation.Get(Size));
+        var (volume, size) = (invocation.Get(Volume), invocation.Get(Size));
+        if (invocation.Get(Source) is { } == invocation.Get(HubBackups.Backup) is { })
+        {
+            throw new CliException(ExitCodes.Usage, "it is not said which backup.", "Name a file, or give --backup ID; 'edgevirt volume backups list' shows those of the hub.");
+        }
+
         var quantity = default(Quantity);
         if (size is not null && (!Quantity.TryParse(size, out quantity) || quantity.Value < 1))
         {
             throw new CliException(ExitCodes.Usage, $"'{size}' is no size.", "Write --size 2Gi.");
         }
 
+        if (invocation.Get(HubBackups.Backup) is { } backup)
+        {
+            return await HubBackups.RestoreAsync(invocation, volume, backup, (long)quantity.Value, ct);
+        }
+
+        var path = Path.GetFullPath(invocation.Get(Source)!);
         await using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
         var open = new OpenChannel { VolumeRestore = new VolumeRestoreRequest { Volume = volume, SizeBytes = (long)quantity.Value } };
         await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/restore", open, ct);

@@ -88,9 +88,12 @@ internal sealed class HubApi : IDisposable
     }
 
     /// <summary>Lines of JSON until the hub ends the stream.</summary>
-    public async IAsyncEnumerable<T> StreamAsync<T>(string path, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken ct)
+    public IAsyncEnumerable<T> StreamAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken ct) => StreamAsync(HttpMethod.Get, path, type, ct);
+
+    /// <summary>Likewise for what takes long and tells of it as it goes.</summary>
+    public async IAsyncEnumerable<T> StreamAsync<T>(HttpMethod method, string path, JsonTypeInfo<T> type, [EnumeratorCancellation] CancellationToken ct)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        using var request = new HttpRequestMessage(method, path);
         using var answer = await StartAsync(request, ct);
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(ct), Encoding.UTF8);
         while (await NextLineAsync(reader, ct) is { } line)

@@ -12,6 +12,8 @@ internal static class WorkloadDescription
             (placement?.NodeSelector is { Count: > 0 } selector ? $" with {string.Join(", ", selector.Select(one => $"{one.Key}={one.Value}"))}" : ""));
         to.Field("Restart", spec.Template.RestartPolicy.ToString());
         to.Field("QoS class", QosClasses.Of(spec.Template).ToString());
+        to.Field("Starts after", spec.Template.StartAfter is { Count: > 0 } after ? string.Join(", ", after.Select(AfterText)) : null);
+        to.Field("Users", spec.Template.HostUsers == false ? "its own" : null);
         to.Field("Network", spec.Template.HostNetwork ? "the node's own" : null);
         to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
         foreach (var container in spec.Template.InitContainers ?? [])
@@ -42,6 +44,8 @@ internal static class WorkloadDescription
         }
     }
 
+    private static string AfterText(StartAfter after) => $"{after.Workload} ({after.Condition}{(after.Optional ? ", where it is" : "")})";
+
     private static void WriteContainer(Description to, ContainerSpec container)
     {
         to.Field("Image", container.Image, 2);
@@ -58,7 +62,7 @@ internal static class WorkloadDescription
 
         if (container.Resources?.Limits is { } limits)
         {
-            string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null];
+            string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null, limits.EphemeralStorage is { } disk ? $"{disk} root" : null];
             to.Field("Limits", string.Join(", ", parts.Where(part => part is not null)), 2);
         }
 

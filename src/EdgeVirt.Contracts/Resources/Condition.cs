@@ -57,6 +57,9 @@ public static class ConditionTypes
     /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
     public const string StorageHealthy = "StorageHealthy";
 
+    /// <summary>Node: it is short of disk space, so that workloads are evicted. Reasons: <see cref="DiskPressureReasons"/>.</summary>
+    public const string DiskPressure = "DiskPressure";
+
     /// <summary>Node: workloads find each other by name. Reasons: <see cref="NamesServedReasons"/>.</summary>
     public const string NamesServed = "NamesServed";
 
@@ -75,6 +78,7 @@ public static class ReadyReasons
     public const string ImagePullFailed = "ImagePullFailed";
     public const string ImageRefused = "ImageRefused";
     public const string PullBudgetExceeded = "PullBudgetExceeded";
+    public const string UplinkCostExceeded = "UplinkCostExceeded";
     public const string DeltaUnavailable = "DeltaUnavailable";
     public const string ReferenceMissing = "ReferenceMissing";
     public const string DeviceMissing = "DeviceMissing";
@@ -151,6 +155,15 @@ public static class DesiredStateReasons
     public const string Invalid = "Invalid";
     public const string Unreadable = "Unreadable";
     public const string NoneYet = "NoneYet";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.DiskPressure"/>.</summary>
+public static class DiskPressureReasons
+{
+#pragma warning disable CS1591
+    public const string HasDiskPressure = "HasDiskPressure";
+    public const string HasNoDiskPressure = "HasNoDiskPressure";
 #pragma warning restore CS1591
 }
 

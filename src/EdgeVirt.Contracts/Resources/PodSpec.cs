@@ -49,6 +49,9 @@ public sealed record ImagePullSpec
     /// <summary>Most bytes of layers that one image may cost on a node's link, those that come again after a cut included; absent: no limit.</summary>
     public Quantity? MaxBytes { get; init; }
 
+    /// <summary>Most that an uplink may cost which a pull uses, 0 to 255, in the measure of the node's <c>uplinks</c>; absent: as the node says.</summary>
+    public int? MaxUplinkCost { get; init; }
+
     /// <summary>Whether only that is fetched of a layer which the node lacks; absent: <see cref="ImageDeltaPolicy.Preferred"/>.</summary>
     public ImageDeltaPolicy? Delta { get; init; }
 }

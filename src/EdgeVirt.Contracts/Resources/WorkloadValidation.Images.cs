@@ -10,6 +10,11 @@ internal static partial class WorkloadValidation
             v.Add($"{path}.imagePull.maxBytes", "must be at least 1Ki");
         }
 
+        if (pod.ImagePull?.MaxUplinkCost is < 0 or > 255)
+        {
+            v.Add($"{path}.imagePull.maxUplinkCost", "must be between 0 and 255");
+        }
+
         var names = new HashSet<string>();
         for (var i = 0; i < secrets.Count; i++)
         {

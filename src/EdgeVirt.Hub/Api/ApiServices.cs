@@ -49,6 +49,7 @@ internal static class ApiServices
         api.MapTokens();
         api.MapLogs();
         api.MapChannels();
+        api.MapBackups();
         api.MapPost("/boardclaims/{name}/token", IssueAsync)
             .WithTags(ResourceKind.BoardClaim.Name)
             .WithSummary("Make the token of a claim")

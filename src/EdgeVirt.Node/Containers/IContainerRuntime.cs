@@ -105,6 +105,13 @@ internal interface IContainerRuntime
     /// <summary>Asks it to end, and ends it after <paramref name="grace"/>. Completes when it has ended.</summary>
     Task StopAsync(ContainerRecord container, TimeSpan grace, CancellationToken ct);
 
+    /// <summary>Ends all that runs in a sandbox at once; it is made anew, with empty emptyDirs, before anything runs in it again.</summary>
+    /// <param name="sandbox">Whose.</param>
+    /// <param name="why">For the operator.</param>
+    /// <param name="ct">Gives up; what was killed stays killed.</param>
+    /// <returns>Completes when what it wrote is gone.</returns>
+    Task EvictAsync(SandboxRecord sandbox, string why, CancellationToken ct);
+
     /// <summary>Frees all that a run has on the node but its record and log.</summary>
     Task ReleaseAsync(ContainerRecord container, CancellationToken ct);
 }

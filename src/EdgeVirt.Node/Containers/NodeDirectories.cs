@@ -68,6 +68,11 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     public string Log(string id) => Path.Combine(Containers, id, "ctr.log");
 
+    /// <summary>What a run writes to its root where that has a limit: an ext4 image, and where it is mounted.</summary>
+    public string WritableImage(string id) => Path.Combine(Containers, id, "writable.ext4");
+
+    public string WritableMount(string id) => Path.Combine(Containers, id, "writable");
+
     public string Exit(string id) => Path.Combine(Exits, id);
 
     public string Bundle(string id) => Path.Combine(Bundles, id);
@@ -94,6 +99,9 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     /// <summary>Exists when a sandbox was made to its end.</summary>
     public string SandboxMark(string sandboxId) => Path.Combine(SandboxMarks, sandboxId);
+
+    /// <summary>Files that say which workloads are being evicted, named after their sandboxes.</summary>
+    public string Evictions => Path.Combine(Private, "evictions");
 
     public string PersistentVolume(string name) => Path.Combine(PersistentVolumes, name);
 

@@ -119,19 +119,24 @@ internal static class WorkloadPreparation
         {
             throw new PreparationFailedException(new(ReadyReasons.ImageRefused, $"{container.Image}: {e.Message}"), isFinal: false);
         }
-        catch (ImagePullException e) when (e.IsOverBudget)
+        catch (ImagePullException e) when (ForbiddenBy(e) is { } reason)
         {
-            throw new PreparationFailedException(new(ReadyReasons.PullBudgetExceeded, $"{container.Image}: {e.Message}"), isFinal: false);
-        }
-        catch (ImagePullException e) when (e.IsDeltaUnavailable)
-        {
-            throw new PreparationFailedException(new(ReadyReasons.DeltaUnavailable, $"{container.Image}: {e.Message}"), isFinal: false);
+            throw new PreparationFailedException(new(reason, $"{container.Image}: {e.Message}"), isFinal: false);
         }
         catch (ImagePullException e)
         {
             throw new PreparationFailedException(new(ReadyReasons.ImagePullFailed, $"{container.Image}: {e.Message}{(terms.Problem is { } problem ? $" ({problem})" : "")}"), isFinal: false);
         }
     }
+
+    /// <summary>The reason for a pull that the terms forbid; null: it failed for another.</summary>
+    private static string? ForbiddenBy(ImagePullException refusal) => refusal switch
+    {
+        { IsOverBudget: true } => ReadyReasons.PullBudgetExceeded,
+        { IsDeltaUnavailable: true } => ReadyReasons.DeltaUnavailable,
+        { IsOverUplinkCost: true } => ReadyReasons.UplinkCostExceeded,
+        _ => null,
+    };
 
     private static PreparationFailedException Final(string reason, string message) => new(new(reason, message), isFinal: true);
 }

@@ -36,6 +36,7 @@ internal static class WorkloadPullTerms
         {
             Keychain = new RegistryKeychain(configs),
             MaxBytes = target.Template.ImagePull?.MaxBytes is { } most ? (long)most.Value : null,
+            MaxUplinkCost = target.Template.ImagePull?.MaxUplinkCost,
             Delta = target.Template.ImagePull?.Delta ?? ImageDeltaPolicy.Preferred,
             Problem = problems.Count == 0 ? null : string.Join("; ", problems),
         };

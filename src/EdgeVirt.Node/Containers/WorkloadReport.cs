@@ -155,6 +155,7 @@ internal static class WorkloadReport
     {
         { Reason: "OOMKilled" } => "was killed for using more memory than its limit",
         { Reason: WorkloadPlan.ProbeFailed or WorkloadPlan.FailedPostStartHook, Message: { } message } => $"was stopped: {message},",
+        { Reason: OciRuntime.Evicted, Message: { } message } => $"was evicted ({message})",
         { Reason: "Lost", Message: { } message } => $"was lost ({message})",
         { Signal: { } signal } => $"was ended by {signal}",
         _ => $"ended with exit code {exit.Code}",

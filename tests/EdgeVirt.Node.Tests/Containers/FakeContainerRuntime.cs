@@ -123,6 +123,12 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
         return Task.CompletedTask;
     }
 
+    public Task EvictAsync(SandboxRecord sandbox, string why, CancellationToken ct)
+    {
+        Calls.Enqueue($"evict {sandbox.Id}");
+        return Task.CompletedTask;
+    }
+
     public Task ReleaseAsync(ContainerRecord container, CancellationToken ct)
     {
         Calls.Enqueue($"release {container.Id}");

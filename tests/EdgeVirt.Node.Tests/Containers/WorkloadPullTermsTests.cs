@@ -66,6 +66,16 @@ internal sealed class WorkloadPullTermsTests
     }
 
     [Test]
+    public void The_highest_uplink_cost_is_read_and_restarts_nothing()
+    {
+        var before = Target();
+        var workload = before.Workload with { Generation = 2, Template = before.Template with { ImagePull = new ImagePullSpec { MaxUplinkCost = 3 } } };
+        var after = WorkloadTarget.Of("n", workload, References(), before);
+        Assert.That((WorkloadPullTerms.Of(after).MaxUplinkCost, WorkloadPullTerms.Of(before).MaxUplinkCost), Is.EqualTo(((int?)3, (int?)null)));
+        Assert.That(after.Hash, Is.EqualTo(before.Hash));
+    }
+
+    [Test]
     public async Task A_required_delta_that_cannot_be_is_a_reason_of_its_own()
     {
         var failed = await Assert.ThrowsAsync<PreparationFailedException>(() => WorkloadPreparation.RunAsync(Target(), new Unavailable(), null, CancellationToken.None));

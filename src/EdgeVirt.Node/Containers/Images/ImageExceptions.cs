@@ -33,7 +33,7 @@ internal enum ImageRefusedReason
     /// <summary>A hard link to something outside its layer.</summary>
     EscapingLink,
 
-    /// <summary>A device node.</summary>
+    /// <summary>A device node without a number, which overlayfs takes for a whiteout.</summary>
     DeviceNode,
 
     /// <summary>A whiteout of <c>.</c>, <c>..</c> or nothing.</summary>
@@ -67,6 +67,9 @@ internal sealed class ImagePullException(string message, Exception? inner = null
 
     /// <summary>Whether a layer would have to be fetched whole, which the workload does not want.</summary>
     public bool IsDeltaUnavailable { get; init; }
+
+    /// <summary>Whether its source is reached only by an uplink that costs more than allowed.</summary>
+    public bool IsOverUplinkCost { get; init; }
 
     /// <summary>What the registry asked to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }

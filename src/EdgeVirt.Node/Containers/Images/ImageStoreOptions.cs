@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using EdgeVirt.Node.Containers.Images.Registries;
+using EdgeVirt.Node.Networks;
 
 namespace EdgeVirt.Node.Containers.Images;
 
@@ -30,6 +32,12 @@ internal sealed record ImageStoreOptions
     /// <summary>Most that all downloads together take per second, bytes; 0: as much as the link gives.</summary>
     public long MaxBytesPerSecond { get; init; }
 
+    /// <summary>What the board's links cost.</summary>
+    public Uplinks Uplinks { get; init; } = new([]);
+
+    /// <summary>Most that an uplink may cost which pulls use, unless their terms say otherwise; null: whatever it costs.</summary>
+    public int? MaxUplinkCost { get; init; }
+
     public ImageGarbagePolicy Garbage { get; init; } = new();
 
     /// <summary>How full the disk of a directory is; tests have disks of their own.</summary>
@@ -52,6 +60,9 @@ internal sealed record RegistryAccess
 
     /// <summary>PEM file with the only authorities trusted for this registry; null: those of the system.</summary>
     public string? CaFile { get; init; }
+
+    /// <summary>What the way there may cost; null: whatever it costs.</summary>
+    public UplinkLimit? Uplink { get; init; }
 
     public string? Username { get; init; }
 

@@ -1,3 +1,4 @@
+using EdgeVirt.Node.Networks;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -16,6 +17,8 @@ internal static class ImagesServices
         MaxConcurrentDownloads = node.Images.MaxConcurrentDownloads,
         Limits = new UnpackLimits { MinFreeBytes = node.Images.MinFreeBytes },
         MaxBytesPerSecond = node.ImageMaxBytesPerSecond,
+        Uplinks = new Uplinks(node.Uplinks),
+        MaxUplinkCost = node.Images.MaxUplinkCost,
         Garbage = new ImageGarbagePolicy
         {
             HighWatermarkPercent = node.Images.HighWatermarkPercent,

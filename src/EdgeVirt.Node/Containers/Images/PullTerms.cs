@@ -14,6 +14,9 @@ internal sealed record PullTerms
     /// <summary>Most bytes of layers that one image may cost on the link; null: no limit.</summary>
     public long? MaxBytes { get; init; }
 
+    /// <summary>Most that an uplink may cost which bytes of it take; null: as the node says.</summary>
+    public int? MaxUplinkCost { get; init; }
+
     /// <summary>Whether layers are put together from what is here and the rest.</summary>
     public ImageDeltaPolicy Delta { get; init; }
 

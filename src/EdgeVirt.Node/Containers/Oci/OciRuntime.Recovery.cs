@@ -43,6 +43,7 @@ internal sealed partial class OciRuntime
 
         Directory.CreateDirectory(directories.Exits, OwnerOnly);
         Directory.CreateDirectory(directories.SandboxMarks, OwnerOnly);
+        Directory.CreateDirectory(directories.Evictions, OwnerOnly);
         Directory.CreateDirectory(directories.Bundles, OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
     }

@@ -35,6 +35,7 @@ internal sealed partial class OciRuntime
     {
         try
         {
+            await EmptyEvictedAsync(sandbox, ct);
             Directory.CreateDirectory(directories.SecretVolumes(sandbox.Id), OwnerOnly);
             SandboxFiles.Write(sandbox, target, directories, NameServer.IsInstalled ? network.Gateway : null);
             await volumes.PrepareAsync(sandbox, target, ct);
@@ -93,6 +94,7 @@ internal sealed partial class OciRuntime
     {
         usable.TryRemove(sandbox.Id, out _);
         File.Delete(directories.SandboxMark(sandbox.Id));
+        File.Delete(EvictionOf(sandbox.Id));
         if (connecting.TryRemove(sandbox.Id, out var connected))
         {
             await connected.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -5,19 +5,22 @@ using System.Net.Sockets;
 
 namespace EdgeVirt.Node.Tests.Containers.Images;
 
-/// <summary>Debian's docker-registry as a child on a free loopback port, its storage in a directory of the test.</summary>
+/// <summary>Debian's docker-registry as a child on a free port, of the loopback device unless said otherwise, its storage in a directory of the test.</summary>
 internal sealed class DockerRegistry : IDisposable
 {
     private readonly HttpClient _http;
     private readonly string _configuration;
     private readonly string _scheme;
+    private readonly (string Address, string? NetworkNamespace) _place;
     private Process? _process;
 
     /// <param name="directory">Of the test.</param>
     /// <param name="extra">Further lines of its configuration.</param>
     /// <param name="tls">By https, with this certificate.</param>
-    public DockerRegistry(string directory, string extra = "", TestAuthority? tls = null)
+    /// <param name="place">Address, and a network namespace below /run/netns; absent: loopback, in the test's own.</param>
+    public DockerRegistry(string directory, string extra = "", TestAuthority? tls = null, (string Address, string? NetworkNamespace)? place = null)
     {
+        _place = place ?? ("127.0.0.1", null);
         Port = FreePort();
         _scheme = tls is null ? "http" : "https";
         _http = new HttpClient(new SocketsHttpHandler
@@ -30,20 +33,22 @@ internal sealed class DockerRegistry : IDisposable
             version: 0.1
             log: {"{"} level: error {"}"}
             storage: {"{"} filesystem: {"{"} rootdirectory: {directory}/registry {"}"} {"}"}
-            http: {"{"} addr: "127.0.0.1:{Port}"{encryption} {"}"}
+            http: {"{"} addr: "{_place.Address}:{Port}"{encryption} {"}"}
             {extra}
             """);
     }
 
     public int Port { get; }
 
-    public Uri Url => new($"{_scheme}://127.0.0.1:{Port}");
+    public Uri Url => new($"{_scheme}://{_place.Address}:{Port}");
 
     public AuthenticationHeaderValue? Authorization { get; init; }
 
     public async Task StartAsync()
     {
-        _process = Process.Start(new ProcessStartInfo("docker-registry", ["serve", _configuration]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        string[] within = _place.NetworkNamespace is { } name ? ["nsenter", $"--net=/run/netns/{name}", "--"] : [];
+        string[] line = [.. within, "docker-registry", "serve", _configuration];
+        _process = Process.Start(new ProcessStartInfo(line[0], line[1..]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         _process.BeginErrorReadLine();
         _process.BeginOutputReadLine();
         for (var attempt = 0; ; attempt++)

@@ -41,7 +41,8 @@ internal sealed class ImageSources(ImageStoreOptions options, DownloadTools tool
 
     private RegistrySource Open(string host, string repository, RegistryAccess access, (PullTerms Terms, PullBudget Budget) pull, ResiliencePipeline retry, ResiliencePipeline retryLayers)
     {
-        var client = new RegistryClient(host, repository, access, pull.Terms.Keychain.For(host, repository), options.Retry.IdleTimeout, options.MaxConcurrentDownloads + 1);
+        var limit = (pull.Terms.MaxUplinkCost ?? options.MaxUplinkCost) is { } most ? new UplinkLimit(options.Uplinks, most) : null;
+        var client = new RegistryClient(host, repository, access with { Uplink = limit }, pull.Terms.Keychain.For(host, repository), options.Retry.IdleTimeout, options.MaxConcurrentDownloads + 1);
         var whole = new LayerDownload(client, tools, retryLayers, pull.Budget);
         var ranges = new RangeDownload(client, tools, retryLayers, pull.Budget);
         return new RegistrySource(client, tools.Blobs, (whole, ranges), retry, options.KeepCompressedLayers);

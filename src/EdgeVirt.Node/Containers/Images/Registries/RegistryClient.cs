@@ -70,7 +70,9 @@ internal sealed class RegistryClient : IDisposable
         }
     }
 
-    public ImagePullException Unreachable(Exception cause) => cause is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
+    public ImagePullException Unreachable(Exception cause) => UplinkLimit.RefusalIn(cause) ?? Unanswered(cause);
+
+    private ImagePullException Unanswered(Exception cause) => cause is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
         // Passing all the same: before a board knows the time, no certificate is valid.
         ? new($"The registry at {_base.Authority} shows no certificate that is trusted ({cause.InnerException?.Message ?? cause.Message}); set caFile under Registries in the agent's configuration, and look at the clock.", cause) { IsPassing = true }
         : new($"The registry at {_base.Authority} does not answer ({cause.Message}); check the network and Registries in the agent's configuration.", cause) { IsPassing = true };
@@ -125,6 +127,11 @@ internal sealed class RegistryClient : IDisposable
         if (access.CaFile is { } file)
         {
             handler.SslOptions.CertificateChainPolicy = Trusting(host, file);
+        }
+
+        if (access.Uplink is { } limit)
+        {
+            handler.ConnectCallback = limit.ConnectAsync;
         }
 
         return handler;

@@ -15,7 +15,7 @@ internal sealed partial class OciRuntime
 
         try
         {
-            var allocated = WithIds(sandbox) with { Address = network.Take(sandbox.Address) };
+            var allocated = WithIds(sandbox with { Address = network.Take(sandbox.Address) });
             if (network.Reserve(sandbox.Id, ForwardsOf(allocated)) is var (taken, by))
             {
                 network.Free(allocated.Address!);

@@ -10,7 +10,18 @@ internal sealed partial class OciRuntime
 {
     private readonly HostIdRanges ids = new(directories.FirstHostId);
 
-    private SandboxRecord WithIds(SandboxRecord sandbox) => sandbox.HasOwnUsers ? sandbox with { FirstHostId = ids.Take(sandbox.FirstHostId) } : sandbox;
+    private SandboxRecord WithIds(SandboxRecord sandbox)
+    {
+        try
+        {
+            return sandbox.HasOwnUsers ? sandbox with { FirstHostId = ids.Take(sandbox.FirstHostId) } : sandbox;
+        }
+        catch (StartFailedException)
+        {
+            network.Free(sandbox.Address!);
+            throw;
+        }
+    }
 
     private void FreeIds(SandboxRecord sandbox)
     {

@@ -30,6 +30,9 @@ internal sealed record NodeOptions
     /// <summary>How images are fetched and kept.</summary>
     public ImagesOptions Images { get; init; } = new();
 
+    /// <summary>How much of containers' output is kept.</summary>
+    public LogsOptions Logs { get; init; } = new();
+
     /// <summary>What workloads may have of the node's own file system; nothing by default.</summary>
     public IReadOnlyList<AllowedHostPath> AllowedHostPaths { get; init; } = [];
 
@@ -131,6 +134,7 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());
+        faults.AddRange(options.Logs.Faults());
         faults.AddRange(DeclaredDevice.Faults(options.Devices));
         faults.AddRange(UplinkOptions.Faults(options.Uplinks));
         faults.AddRange(AllowedHostPath.Faults(options.AllowedHostPaths));

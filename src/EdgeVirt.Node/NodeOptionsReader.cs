@@ -116,6 +116,8 @@ internal sealed record NodeOptionsFile
 
     public ImagesOptionsFile? Images { get; init; }
 
+    public LogsOptionsFile? Logs { get; init; }
+
     public IReadOnlyList<AllowedHostPath>? AllowedHostPaths { get; init; }
 
     public IReadOnlyList<DeclaredDevice>? Devices { get; init; }
@@ -151,6 +153,7 @@ internal sealed record NodeOptionsFile
         NodeName = NodeName ?? options.NodeName,
         Registries = Registries ?? options.Registries,
         Images = Images?.Over(options.Images) ?? options.Images,
+        Logs = Logs?.Over(options.Logs) ?? options.Logs,
         AllowedHostPaths = AllowedHostPaths ?? options.AllowedHostPaths,
         Devices = Devices ?? options.Devices,
         Uplinks = Uplinks ?? options.Uplinks,

@@ -1,3 +1,5 @@
+using EdgeVirt.Contracts.Resources;
+
 namespace EdgeVirt.Node.Tests;
 
 public sealed class NodeOptionsTests
@@ -55,6 +57,27 @@ public sealed class NodeOptionsTests
         {
             File.WriteAllText(file, """{ "images": { "highWatermarkPercent": 90 } }""");
             Assert.That(NodeOptionsReader.Read(["--config", file], _ => null).Images, Is.EqualTo(new ImagesOptions { HighWatermarkPercent = 90 }));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Test]
+    public void Logs_are_kept_as_the_file_says_and_a_workload_says_otherwise()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, """{ "logs": { "maxSize": "1Mi" } }""");
+            var logs = NodeOptionsReader.Read(["--config", file], _ => null).Logs;
+            Assert.That(logs, Is.EqualTo(new LogsOptions { MaxSizeBytes = 1 << 20, MaxFiles = 5 }));
+            Assert.That(logs.With(new LogsSpec { MaxFiles = 2 }), Is.EqualTo(new LogsOptions { MaxSizeBytes = 1 << 20, MaxFiles = 2 }));
+            File.WriteAllText(file, """{ "logs": { "maxSize": "1Ki", "maxFiles": 0 } }""");
+            Assert.That(
+                () => NodeOptionsReader.Read(["--config", file], _ => null),
+                Throws.InstanceOf<NodeOptionsException>().With.Message.Contains("logs.maxSize must be").And.Message.Contains("logs.maxFiles must be"));
         }
         finally
         {

@@ -11,6 +11,8 @@ namespace EdgeVirt.Cli.Commands;
 /// <summary><c>edgevirt logs WORKLOAD</c>: through the hub, or from the agent on this machine.</summary>
 internal static class LogsCommand
 {
+    private const string MissingNotice = "[lines may be missing here: the container wrote more than could be kept; raise logs.maxSize, or have it write less]";
+
     private static readonly Argument<string> Workload = new("workload") { Description = "The workload's name" };
     private static readonly Option<string?> Container = new("--container", "-c") { Description = "Which container; needed if there are several", HelpName = "name" };
     private static readonly Option<string?> Node = new("--node", "-n") { Description = "Which node; needed if it runs on several", HelpName = "name" };
@@ -69,6 +71,16 @@ internal static class LogsCommand
                 continue;
             }
 
+            if (entry.Missing == true)
+            {
+                // Whatever was told to be quiet about: a log that seems whole and is not misleads.
+                output.Write(begun ? "\n" : "");
+                begun = false;
+                invocation.Terminal.Flush();
+                invocation.Terminal.Error.WriteLine(MissingNotice);
+                continue;
+            }
+
             if (timestamps && !begun)
             {
                 output.Write(entry.Time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z '", CultureInfo.InvariantCulture));
@@ -115,9 +127,10 @@ internal static class LogsCommand
         };
         await foreach (var line in LogLines.ReadAsync(agent.OpenAsync(new OpenChannel { Logs = request }, ct), ct))
         {
-            yield return new LogEntry
+            var time = DateTimeOffset.UnixEpoch.AddTicks(line.TimeUnixNs / TimeSpan.NanosecondsPerTick);
+            yield return line.Missing ? new LogEntry { Time = time, Missing = true } : new LogEntry
             {
-                Time = DateTimeOffset.UnixEpoch.AddTicks(line.TimeUnixNs / TimeSpan.NanosecondsPerTick),
+                Time = time,
                 Stream = line.Stderr ? "stderr" : "stdout",
                 Text = line.Text.ToStringUtf8(),
                 Partial = line.Partial,

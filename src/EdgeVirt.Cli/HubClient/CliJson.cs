@@ -32,6 +32,9 @@ internal sealed record LogEntry
     /// <summary>The line goes on in the next entry.</summary>
     public bool Partial { get; init; }
 
+    /// <summary>It is no line: lines may be missing before the next.</summary>
+    public bool? Missing { get; init; }
+
     /// <summary>Set on the last line of a stream that broke off: the word of an ApiError.</summary>
     public string? Code { get; init; }
 

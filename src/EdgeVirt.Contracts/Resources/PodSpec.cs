@@ -21,6 +21,9 @@ public sealed record PodSpec
     /// <summary>What pulling the images may cost; absent: whatever it takes.</summary>
     public ImagePullSpec? ImagePull { get; init; }
 
+    /// <summary>How much of what each container writes is kept; absent: as the node says.</summary>
+    public LogsSpec? Logs { get; init; }
+
     /// <summary>When a container that ended is started again.</summary>
     public RestartPolicy RestartPolicy { get; init; } = RestartPolicy.Always;
 

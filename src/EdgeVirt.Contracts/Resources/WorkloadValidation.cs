@@ -33,6 +33,7 @@ internal static partial class WorkloadValidation
         ValidateImagePull(pod, path, v);
         ValidateHostUsers(pod, path, v);
         ValidateStartAfter(pod.StartAfter ?? [], $"{path}.startAfter", v);
+        Validate(pod.Logs, $"{path}.logs", v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
         ValidateInit(pod, $"{path}.initContainers", names, volumes, v);

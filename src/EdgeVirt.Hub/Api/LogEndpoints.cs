@@ -10,7 +10,11 @@ namespace EdgeVirt.Hub.Api;
 
 /// <summary>One line of a workload's log. The last one of a stream that broke off carries the fields of an <see cref="ApiError"/>.</summary>
 internal sealed record LogEntry(
-    DateTimeOffset? Time, string? Stream, string? Text, bool? Partial, string? Code = null, string? Message = null, string? Hint = null);
+    DateTimeOffset? Time, string? Stream, string? Text, bool? Partial, string? Code = null, string? Message = null, string? Hint = null)
+{
+    /// <summary>It is no line: lines may be missing before the next.</summary>
+    public bool? Missing { get; init; }
+}
 
 /// <summary>What to read, from the query.</summary>
 internal sealed record LogQuery
@@ -38,7 +42,7 @@ internal static class LogEndpoints
         .WithSummary("Read a workload's log")
         .WithDescription(
             "NDJSON, one {time, stream, text, partial} per line. node: which node, needed where several run it. container: which one, needed where " +
-            "there are several. follow=true goes on as lines come. tail: lines from the end. since: a time. previous=true: of the run before this one.")
+            "there are several. {time, missing: true}: lines may be missing here. follow=true goes on as lines come. tail: lines from the end. since: a time. previous=true: of the run before this one.")
         .Produces(200, contentType: WatchStream.ContentType)
         .Produces<ApiError>(400)
         .Produces<ApiError>(404)
@@ -125,8 +129,13 @@ internal static class LogEndpoints
         _ => (StatusCodes.Status503ServiceUnavailable, new ApiError { Code = "Unavailable", Message = close.Message }),
     };
 
-    private static LogEntry EntryOf(LogLine line) => new(
-        DateTimeOffset.UnixEpoch.AddTicks(line.TimeUnixNs / TimeSpan.NanosecondsPerTick), line.Stderr ? "stderr" : "stdout", line.Text.ToStringUtf8(), line.Partial);
+    private static LogEntry EntryOf(LogLine line)
+    {
+        var time = DateTimeOffset.UnixEpoch.AddTicks(line.TimeUnixNs / TimeSpan.NanosecondsPerTick);
+        return line.Missing
+            ? new(time, null, null, null) { Missing = true }
+            : new(time, line.Stderr ? "stderr" : "stdout", line.Text.ToStringUtf8(), line.Partial);
+    }
 
     private static LogEntry EntryOf(ApiError error) => new(null, null, null, null, error.Code, error.Message, error.Hint);
 

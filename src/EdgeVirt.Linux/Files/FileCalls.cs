@@ -129,6 +129,16 @@ internal static unsafe partial class FileCalls
         }
     }
 
+    /// <summary>Likewise, of a path from the root or the working directory.</summary>
+    public static int Status(ReadOnlySpan<byte> path, out Stat stat)
+    {
+        fixed (byte* at = Terminated(path))
+        fixed (Stat* buffer = &stat)
+        {
+            return Result(statx(CurrentDirectory, at, AtSymlinkNoFollow, BasicStats, buffer));
+        }
+    }
+
     /// <summary>Copies a name and ends it with NUL. A NUL within would cut it short: refused.</summary>
     public static byte[] Terminated(ReadOnlySpan<byte> name)
     {
@@ -150,6 +160,9 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int statx(SafeFileHandle directory, byte* name, int flags, uint mask, Stat* buffer);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int statx(int directory, byte* name, int flags, uint mask, Stat* buffer);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint readlinkat(SafeFileHandle directory, byte[] name, byte[] buffer, nuint size);
@@ -174,6 +187,9 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "symlinkat", SetLastError = true)]
     public static partial int SymbolicLinkAt(byte[] target, SafeFileHandle directory, byte[] name);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true)]
+    public static partial int Link(byte[] existing, byte[] path);
 
     [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true)]
     public static partial int LinkAt(SafeFileHandle fromDirectory, byte[] from, SafeFileHandle directory, byte[] name, int flags);

@@ -25,6 +25,8 @@ internal static class ContainersServices
         .AddSingleton(_ => new Cgroups())
         .AddSingleton<QualityOfService>()
         .AddVolumes()
+        .AddSingleton(provider => provider.GetRequiredService<NodeOptions>().Logs)
+        .AddSingleton<LogRotation>()
         .AddSingleton<SandboxParts>()
         .AddSingleton<IContainerRuntime, OciRuntime>()
         .AddSingleton<ContainerRuntimeName>(provider => () => provider.GetRequiredService<IContainerRuntime>().Version)

@@ -10,6 +10,8 @@ namespace EdgeVirt.Node.Containers;
 /// </summary>
 internal sealed class NodeDirectories(NodeOptions options)
 {
+    private const string LogSuffix = ".log";
+
     /// <summary>Of the node's ids that workloads with user namespaces of their own get, the first.</summary>
     public uint FirstHostId { get; } = (uint)options.UserNamespaceFirstId;
 
@@ -30,6 +32,9 @@ internal sealed class NodeDirectories(NodeOptions options)
     /// the agent records the exit durably as soon as it sees it.
     /// </summary>
     public string Exits => Path.Combine(Private, "exits");
+
+    /// <summary>The names by which monitors write logs, of all runs in one directory, so that one watch sees them all.</summary>
+    public string LiveLogs { get; } = Path.GetFullPath(Path.Combine(options.DataDir, "logs"));
 
     /// <summary>The tmpfs.</summary>
     public string Private { get; } = Path.Combine(options.RunDir, "private");
@@ -66,7 +71,10 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     public string Root(string id) => Path.Combine(Containers, id, "rootfs");
 
-    public string Log(string id) => Path.Combine(Containers, id, "ctr.log");
+    public string LiveLog(string id) => Path.Combine(LiveLogs, id + LogSuffix);
+
+    /// <summary>Whose log it is, also where conmon has just begun it.</summary>
+    public static string IdOfLiveLog(string path) => Path.GetFileName(path) is var name && name.LastIndexOf(LogSuffix, StringComparison.Ordinal) is > 0 and var end ? name[..end] : name;
 
     /// <summary>What a run writes to its root where that has a limit: an ext4 image, and where it is mounted.</summary>
     public string WritableImage(string id) => Path.Combine(Containers, id, "writable.ext4");

@@ -97,6 +97,9 @@ internal sealed record ContainerRecord
     /// <summary>What is still to be done right after its start; null: nothing, or it is done.</summary>
     public LifecycleHandler? PostStart { get; init; }
 
+    /// <summary>How much of its output is kept; null: as the node says.</summary>
+    public LogsSpec? Logs { get; init; }
+
     /// <summary>When the run began; null until it did.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 

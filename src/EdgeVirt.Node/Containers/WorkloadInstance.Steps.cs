@@ -96,6 +96,7 @@ internal sealed partial class WorkloadInstance
             StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
             PreStop = spec.Lifecycle?.PreStop,
             PostStart = spec.Lifecycle?.PostStart,
+            Logs = target.Template.Logs,
         };
         Keep(record, durable: false);
         // The disk does its part while the container is being made.

@@ -17,6 +17,22 @@ public sealed class LogsTests
         Assert.That(hub.Lines.Single(), Does.Contain("node=node-1").And.Contain("container=nginx").And.Contain("tail=10").And.Contain("since=2026-11-22T17%3A55%3A00"));
     }
 
+    [TestCase("logs", "web")]
+    [TestCase("logs", "web", "--quiet")]
+    public async Task Says_beside_the_output_where_lines_may_be_missing(params string[] arguments)
+    {
+        await using var hub = await FakeHub.StartAsync();
+        hub.Answer("GET /api/v1/workloads/web/logs", """
+            {"time":"2026-11-22T17:00:00Z","stream":"stdout","text":"one","partial":true}
+            {"time":"2026-11-22T17:00:01Z","missing":true}
+            {"time":"2026-11-22T17:00:01Z","stream":"stdout","text":"two"}
+            """);
+        using var cli = new CliRun(hub);
+        var outcome = await cli.RunAsync(arguments);
+        Assert.That((outcome.Code, outcome.Out), Is.EqualTo((ExitCodes.Ok, "one\ntwo\n")));
+        Assert.That(outcome.Error, Does.Contain("lines may be missing here"));
+    }
+
     [Test]
     public async Task Keeps_what_came_before_a_stream_broke_off()
     {

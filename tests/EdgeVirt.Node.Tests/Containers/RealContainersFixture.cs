@@ -10,6 +10,7 @@ using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Oci;
 using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
+using EdgeVirt.Node.Tests.Containers.Images;
 using EdgeVirt.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -26,6 +27,7 @@ internal abstract class RealContainersFixture
     protected AgentUnderTest agent = null!;
     protected PersistentVolumes persistent = null!;
     protected ulong revision;
+    protected LogCollector<LogRotation> rotation = null!;
     private BusyboxImage image = null!;
 
     protected string Host => directory.Combine("host.netns");
@@ -40,6 +42,7 @@ internal abstract class RealContainersFixture
         image = new BusyboxImage(directory.Subdirectory("layer"));
         NetworkNamespaces.Create(Host);
         NetworkNamespaces.Run(Host, () => ProcessRunner.RunAsync("ip", ["link", "set", "lo", "up"], TimeSpan.FromSeconds(10))).GetAwaiter().GetResult();
+        rotation = new LogCollector<LogRotation>();
         agent = NewAgent();
         revision = 0;
     }
@@ -91,6 +94,7 @@ internal abstract class RealContainersFixture
     protected void AssertNothingIsLeft()
     {
         Assert.That(Directory.GetFileSystemEntries(directories.Containers), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(directories.LiveLogs), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.Sandboxes), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.Exits), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.NetworkNamespaces), Is.Empty);
@@ -159,7 +163,7 @@ internal abstract class RealContainersFixture
         var hostPaths = new HostPaths(options.AllowedHostPaths);
         return new AgentUnderTest(
             options,
-            records => new OciRuntime(directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(directories, volumes, hostPaths), hostPaths, new DeviceFinder(options.Devices)), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            records => new OciRuntime(directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(directories, volumes, hostPaths), hostPaths, new DeviceFinder(options.Devices), new LogRotation(directories, records, options.Logs, rotation)), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
             image,
             TimeProvider.System);
     }

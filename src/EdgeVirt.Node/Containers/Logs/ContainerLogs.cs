@@ -23,8 +23,7 @@ internal sealed class ContainerLogs(NodeDirectories directories, RecordStore rec
     {
         var record = Find(request);
         var since = request.SinceUnixMs > 0 ? request.SinceUnixMs * 1_000_000 : 0;
-        using var first = new LogFile(directories.Log(record.Id));
-        // The file is read to its end once to find where the tail begins; it is at most conmon's limit long.
+        using var first = new LogReader(() => LogPieces.In(directories.Container(record.Id)));
         if (request.Tail >= 0)
         {
             first.SeekToTail(request.Tail);
@@ -46,44 +45,37 @@ internal sealed class ContainerLogs(NodeDirectories directories, RecordStore rec
         }
     }
 
-    private async IAsyncEnumerable<LogLine> FollowAsync(LogFile open, ContainerRecord record, [EnumeratorCancellation] CancellationToken ct)
+    private async IAsyncEnumerable<LogLine> FollowAsync(LogReader open, ContainerRecord record, [EnumeratorCancellation] CancellationToken ct)
     {
-        var file = open;
+        var reader = open;
         try
         {
             while (true)
             {
                 await Task.Delay(PollInterval, time, ct);
                 // Asked before reading: what was written before the end is then read for sure.
-                var newest = Runs(record.Workload, record.Container).FirstOrDefault();
-                foreach (var line in file.ReadNew())
+                var runs = Runs(record.Workload, record.Container);
+                foreach (var line in reader.ReadNew())
                 {
                     yield return line;
                 }
 
-                if (newest is null)
+                if (runs.Count == 0)
                 {
                     yield break;
                 }
 
-                if (newest.Id != record.Id)
+                if (runs.LastOrDefault(run => run.Attempt > record.Attempt) is { } next)
                 {
-                    record = newest;
-                    if (file != open)
-                    {
-                        file.Dispose();
-                    }
-
-                    file = new LogFile(directories.Log(record.Id));
+                    record = next;
+                    reader.Dispose();
+                    reader = new LogReader(() => LogPieces.In(directories.Container(next.Id)));
                 }
             }
         }
         finally
         {
-            if (file != open)
-            {
-                file.Dispose();
-            }
+            reader.Dispose();
         }
     }
 

@@ -37,6 +37,10 @@ internal static class LogLines
         return true;
     }
 
+    /// <summary>Whether the line without its newline is a part, and the next one goes on with it.</summary>
+    public static bool GoesOn(ReadOnlySpan<byte> line) =>
+        TakeWord(ref line, out _) && TakeWord(ref line, out _) && TakeWord(ref line, out var tag) && tag[0] == (byte)'P';
+
     private static bool TakeWord(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> word)
     {
         var space = rest.IndexOf((byte)' ');

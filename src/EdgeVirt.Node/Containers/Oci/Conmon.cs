@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
+using EdgeVirt.Node.Containers.Logs;
 
 namespace EdgeVirt.Node.Containers.Oci;
 
@@ -10,9 +11,6 @@ namespace EdgeVirt.Node.Containers.Oci;
 /// </summary>
 internal static class Conmon
 {
-    /// <summary>Log size at which conmon begins a new file in place of the full one.</summary>
-    public const long LogLimit = 10 << 20;
-
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
     private static readonly Dictionary<string, string> Environment = new() { ["_OCI_SYNCPIPE"] = "3" };
 
@@ -20,17 +18,18 @@ internal static class Conmon
     /// <param name="binary">Which runtime.</param>
     /// <param name="id">The container's.</param>
     /// <param name="spec">Says whether it has input and terminal.</param>
+    /// <param name="log">Where its output goes.</param>
     /// <param name="directories">Where its bundle is.</param>
     /// <returns>Process id of the container.</returns>
     /// <exception cref="StartFailedException">The runtime refused; the message says why.</exception>
-    public static int Create(RuntimeBinary binary, string id, ContainerSpec spec, NodeDirectories directories)
+    public static int Create(RuntimeBinary binary, string id, ContainerSpec spec, LogTarget log, NodeDirectories directories)
     {
         var runtimeLog = Path.Combine(directories.Bundle(id), "runtime.log");
         string[] args =
         [
             "--api-version", "1", "-c", id, "-u", id, "-n", id, "-r", binary.Runtime, "-b", directories.Bundle(id), "--full-attach",
-            "-p", directories.PidFile(id), "-l", $"k8s-file:{directories.Log(id)}",
-            "--log-size-max", LogLimit.ToString(CultureInfo.InvariantCulture), "--exit-dir", directories.Exits, "--no-sync-log",
+            "-p", directories.PidFile(id), "-l", $"k8s-file:{log.Path}",
+            "--log-size-max", log.MaxSizeBytes.ToString(CultureInfo.InvariantCulture), "--exit-dir", directories.Exits, "--no-sync-log",
             "--runtime-arg", "--root", "--runtime-arg", directories.RuntimeState,
             "--runtime-arg", "--log", "--runtime-arg", runtimeLog, "--runtime-arg", "--log-format=json",
             // Who attaches and leaves does not end the input: the next one may come.

@@ -24,6 +24,7 @@ internal sealed partial class OciRuntime
         }
 
         await RemoveLeftoversAsync(conmons, ct);
+        parts.Logs.Recover();
         await RecoverNetworkAsync(ct);
         await ReadVersionAsync(ct);
     }

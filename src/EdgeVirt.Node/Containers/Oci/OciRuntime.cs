@@ -4,6 +4,7 @@ using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers.Devices;
+using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks;
 using Microsoft.Extensions.Logging;
@@ -11,7 +12,7 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.Containers.Oci;
 
 /// <summary>What a sandbox is made of beside its files.</summary>
-internal sealed record SandboxParts(NodeNetwork Network, WorkloadVolumes Volumes, ContainerMounts Mounts, HostPaths HostPaths, DeviceFinder Devices);
+internal sealed record SandboxParts(NodeNetwork Network, WorkloadVolumes Volumes, ContainerMounts Mounts, HostPaths HostPaths, DeviceFinder Devices, LogRotation Logs);
 
 /// <summary>
 /// Runs containers by an OCI runtime under conmon. All that it knows it can find again: by the records, the pid file and
@@ -76,7 +77,7 @@ internal sealed partial class OciRuntime(
             var here = await FeaturesForAsync(start, ct);
             await Task.Run(() => PrepareAsync(start, here, ct), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
-            var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, directories), CancellationToken.None);
+            var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, parts.Logs.Begin(start.Record), directories), CancellationToken.None);
             Track(id, pid);
             qos.Place(start, pid);
             await start.Durable;
@@ -150,6 +151,7 @@ internal sealed partial class OciRuntime(
             await GoneWithinAsync(conmon, MonitorTimeout);
         }
 
+        parts.Logs.End(container);
         while (Mounts.Unmount(directories.Root(id), detach: true))
         {
         }
@@ -171,6 +173,7 @@ internal sealed partial class OciRuntime(
         starts.Dispose();
         evicting.Dispose();
         actions.Dispose();
+        parts.Logs.Dispose();
     }
 
     internal static ContainerExit ExitWith(int code, DateTimeOffset finishedAt, bool outOfMemory) => new()

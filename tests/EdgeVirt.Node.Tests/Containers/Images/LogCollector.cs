@@ -3,8 +3,11 @@ using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.Tests.Containers.Images;
 
-/// <summary>What the store said, a line a message.</summary>
-internal sealed class LogCollector : ILogger<ImageStore>
+/// <summary>What the image store said.</summary>
+internal sealed class LogCollector : LogCollector<ImageStore>;
+
+/// <summary>What something said, a line a message.</summary>
+internal class LogCollector<T> : ILogger<T>
 {
     private readonly List<string> _lines = [];
 

@@ -6,6 +6,7 @@ using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Interactive;
+using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Node.Containers.Oci;
 using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Control;
@@ -37,7 +38,7 @@ internal sealed class RealWorkload : IAsyncDisposable
         var volumes = new WorkloadVolumes(Directories, Persistent);
         agent = new AgentUnderTest(
             options,
-            records => Runtime = new OciRuntime(Directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(Directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([])), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            records => Runtime = new OciRuntime(Directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(Directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]), new LogRotation(Directories, records, options.Logs, NullLogger<LogRotation>.Instance)), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
             new Image(directory.Subdirectory("layer")),
             TimeProvider.System);
     }

@@ -63,18 +63,17 @@ internal sealed class ContainerLogsTests
     }
 
     [Test]
-    public async Task Follows_new_lines_a_replaced_file_and_the_next_run()
+    public async Task Follows_new_lines_the_next_file_and_the_next_run()
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         await using var lines = logs.ReadAsync(new LogsRequest { Workload = "web", Tail = 1, Follow = true }, patience.Token).GetAsyncEnumerator(patience.Token);
         Assert.That(await NextAsync(), Is.EqualTo("line 4"));
-        var path = directories.Log("web-u-main-1");
-        File.AppendAllText(path, "2026-01-01T00:00:06+00:00 stdout F app");
-        File.AppendAllText(path, "ended\n");
+        var directory = directories.Container("web-u-main-1");
+        File.AppendAllText(LogPieces.PathOf(directory, 1), "2026-01-01T00:00:06+00:00 stdout F app");
+        File.AppendAllText(LogPieces.PathOf(directory, 1), "ended\n");
         Assert.That(await NextAsync(), Is.EqualTo("appended"));
-        File.WriteAllText(path + ".new", "2026-01-01T00:00:07+00:00 stdout F replaced\n");
-        File.Move(path + ".new", path, overwrite: true);
-        Assert.That(await NextAsync(), Is.EqualTo("replaced"));
+        File.WriteAllText(LogPieces.PathOf(directory, 2), "2026-01-01T00:00:07+00:00 stdout F in the next file\n");
+        Assert.That(await NextAsync(), Is.EqualTo("in the next file"));
         Add("main", 2, "2026-01-01T00:00:08+00:00 stdout F next run\n");
         Assert.That(await NextAsync(), Is.EqualTo("next run"));
         foreach (var attempt in (int[])[0, 1, 2])
@@ -114,6 +113,6 @@ internal sealed class ContainerLogsTests
             Id = $"web-u-{container}-{attempt}", SandboxId = "web-u", Workload = "web", Uid = "u", Container = container, Attempt = attempt, Hash = "h", ImageDigest = "d",
         };
         records.Put(record);
-        File.WriteAllText(directories.Log(record.Id), log);
+        File.WriteAllText(LogPieces.PathOf(directories.Container(record.Id), 1), log);
     }
 }

@@ -166,6 +166,7 @@ internal sealed record NodeOptionsFile
 
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true)]

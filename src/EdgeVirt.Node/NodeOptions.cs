@@ -63,6 +63,12 @@ internal sealed record NodeOptions
     /// <summary>Memory that workloads together leave to the agent and the system, bytes, as the kubelet's systemReserved.</summary>
     public long SystemReservedBytes { get; init; } = 128L << 20;
 
+    /// <summary>
+    /// Free bytes of the data partition below which workloads are evicted, as the kubelet's evictionHard nodefs.available; 0: never.
+    /// Less than what images leave free, so that it is workloads' own writing that leads there.
+    /// </summary>
+    public long EvictionMinFreeBytes { get; init; } = 128L << 20;
+
     /// <summary>Most that pulling images may take per second, bytes, for thin links; 0: as much as the link takes.</summary>
     public long ImageMaxBytesPerSecond { get; init; }
 
@@ -117,6 +123,7 @@ internal static class NodeOptionsValidation
         Check(options.TelemetryIntervalSeconds is >= 1 and <= 3600, "telemetryIntervalSeconds must be between 1 and 3600");
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.SystemReservedBytes is >= 0 and < (1L << 50), "systemReservedBytes must be between 0 and 1 PiB");
+        Check(options.EvictionMinFreeBytes >= 0, "evictionMinFreeBytes must not be negative");
         Check(options.MaxRealtimePriority is >= 0 and <= 99, "maxRealtimePriority must be between 0 and 99");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");

@@ -136,6 +136,8 @@ internal sealed record NodeOptionsFile
 
     public long? SystemReservedBytes { get; init; }
 
+    public long? EvictionMinFreeBytes { get; init; }
+
     public long? TelemetryMaxBytesPerSecond { get; init; }
 
     public long? ImageMaxBytesPerSecond { get; init; }
@@ -159,6 +161,7 @@ internal sealed record NodeOptionsFile
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
         MaxRealtimePriority = MaxRealtimePriority ?? options.MaxRealtimePriority,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
+        EvictionMinFreeBytes = EvictionMinFreeBytes ?? options.EvictionMinFreeBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
         ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,
     };

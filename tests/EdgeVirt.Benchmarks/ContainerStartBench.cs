@@ -29,7 +29,7 @@ internal static class ContainerStartBench
             var root = BenchEngine.MakeRoot(directory.Subdirectory("root"));
             var archive = directory.Combine("root.tar");
             await ProcessRunner.RunAsync("tar", ["-C", root, "-cf", archive, "."], Patience);
-            await using var docker = await Docker.StartAsync(directory.Subdirectory("docker"), Namespace);
+            await using var docker = await DockerEngine.StartAsync(directory.Subdirectory("docker"), Namespace);
             await docker.RunAsync("import", archive, "edgevirt-bench");
             string[] podman = ["--root", directory.Subdirectory("podman"), "--runroot", directory.Subdirectory("podman-run"), "--cgroup-manager", "cgroupfs", "--runtime", "runc"];
             // podman raises limits, which machines without CAP_SYS_RESOURCE refuse.
@@ -148,66 +148,6 @@ internal static class ContainerStartBench
             }
 
             await ProcessRunner.RunAsync(runtime, ["--root", Path.Combine(bundle, "state"), "run", "--keep", "--bundle", bundle, $"bare-{number}"], Patience);
-        }
-    }
-
-    /// <summary>dockerd and containerd on sockets of the bench's own.</summary>
-    private sealed class Docker(ChildProcess containerd, ChildProcess dockerd, string socket) : IAsyncDisposable
-    {
-        public static async Task<Docker> StartAsync(string directory, string networkNamespace)
-        {
-            var containerdSocket = Path.Combine(directory, "containerd.sock");
-            var socket = Path.Combine(directory, "docker.sock");
-            var containerd = ChildProcess.Start(
-                "containerd",
-                ["--root", Path.Combine(directory, "containerd"), "--state", Path.Combine(directory, "containerd-run"), "--address", containerdSocket],
-                Path.Combine(directory, "containerd.log"), networkNamespace);
-            await UntilAsync(() => File.Exists(containerdSocket), "containerd");
-            var dockerd = ChildProcess.Start(
-                "dockerd",
-                [
-                    "--containerd", containerdSocket, "--data-root", Path.Combine(directory, "data"), "--exec-root", Path.Combine(directory, "exec"),
-                    "--pidfile", Path.Combine(directory, "docker.pid"), "--host", $"unix://{socket}",
-                ],
-                Path.Combine(directory, "dockerd.log"), networkNamespace);
-            var docker = new Docker(containerd, dockerd, socket);
-            for (var tries = 0; ; tries++)
-            {
-                var asked = await ProcessRunner.RunAsync("docker", ["--host", $"unix://{socket}", "version"], Patience, check: false);
-                if (asked.ExitCode == 0)
-                {
-                    return docker;
-                }
-
-                if (tries == 100 || dockerd.HasExited)
-                {
-                    await docker.DisposeAsync();
-                    throw new InvalidOperationException($"dockerd does not start: {await File.ReadAllTextAsync(Path.Combine(directory, "dockerd.log"))}");
-                }
-
-                await Task.Delay(200);
-            }
-        }
-
-        public Task<ProcessResult> RunAsync(params string[] args) => ProcessRunner.RunAsync("docker", ["--host", $"unix://{socket}", .. args], Patience);
-
-        public async ValueTask DisposeAsync()
-        {
-            await dockerd.DisposeAsync();
-            await containerd.DisposeAsync();
-        }
-
-        private static async Task UntilAsync(Func<bool> holds, string what)
-        {
-            for (var tries = 0; !holds(); tries++)
-            {
-                if (tries == 200)
-                {
-                    throw new TimeoutException($"{what} does not start");
-                }
-
-                await Task.Delay(50);
-            }
         }
     }
 }

@@ -101,6 +101,7 @@ public sealed class NodeOptionsTests
     [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://m.test", "m.test:5000"] } } }""", "registries.docker.io.mirrors[1]")]
     [TestCase("""{ "registries": { "docker.io": { "mirrors": ["https://user:pw@m.test"] } } }""", "registries.docker.io.mirrors[0]")]
     [TestCase("""{ "images": { "highWatermarkPercent": 70, "lowWatermarkPercent": 75 } }""", "images.highWatermarkPercent")]
+    [TestCase("""{ "evictionMinFreeBytes": -1 }""", "evictionMinFreeBytes")]
     [TestCase("""{ "images": { "maxUplinkCost": 256 } }""", "images.maxUplinkCost")]
     [TestCase("""{ "uplinks": [ { "interface": "wwan0", "cost": -1 } ] }""", "uplinks[0].cost")]
     [TestCase("""{ "uplinks": [ { "interface": "a/b", "cost": 1 } ] }""", "uplinks[0].interface")]

@@ -20,6 +20,7 @@ jq|up test bench|reads what the hub answers
 zsh|test|checks its completion script
 fish|test|checks its completion script
 zstd|test|reads backups of volumes
+apparmor|fast test|checks the profile that confines containers
 attr|fast test|compares the extended attributes of unpacked images
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests
@@ -29,7 +30,9 @@ gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
 libc6-dev-arm64-cross|test|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
 busybox-static|fast test bench|is what the containers of tests and benchmarks run
+golang-github-opencontainers-specs-dev|fast test|the schema that the bundles of containers are held against
 podman|test bench|makes images for tests, is compared with
+buildah|test|makes images for tests
 docker.io|bench|is compared with
 docker-cli|bench|is the command of docker.io from Debian 13 on
 mmdebstrap|test debian|makes the plain Debian that tests boot

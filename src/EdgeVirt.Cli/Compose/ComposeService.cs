@@ -183,7 +183,7 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
                 limits["cpu"] = entry.Value.Text();
                 return true;
             case "depends_on":
-                findings.Notice(entry.Line, "depends_on: the order of starts is not carried over; containers find each other by name once they are ready");
+                template["startAfter"] = ComposeDependencies.Map(entry.Value, findings);
                 return true;
             default:
                 return false;

@@ -69,8 +69,8 @@ internal sealed class KindTables
         : new Cell(condition.Reason, condition.Status == ConditionStatus.True ? Tone.Good : IsBad(condition.Reason) ? Tone.Bad : Tone.Warning);
 
     private static bool IsBad(string reason) => reason is ReadyReasons.Failed or ReadyReasons.ImagePullFailed or ReadyReasons.ImageRefused
-        or ReadyReasons.StartFailed or ReadyReasons.ReferenceMissing or ReadyReasons.NodeOffline or ReadyReasons.NoMatchingNode
-        or ReadyReasons.PortTaken or ReadyReasons.PullBudgetExceeded or ReadyReasons.UplinkCostExceeded or ReadyReasons.DeltaUnavailable;
+        or ReadyReasons.StartFailed or ReadyReasons.FailedPostStartHook or ReadyReasons.ReferenceMissing or ReadyReasons.NodeOffline or ReadyReasons.NoMatchingNode
+        or ReadyReasons.WorkloadMissing or ReadyReasons.StartCircle or ReadyReasons.PortTaken or ReadyReasons.PullBudgetExceeded or ReadyReasons.UplinkCostExceeded or ReadyReasons.DeltaUnavailable;
 
     private static Cell[] WorkloadRow(Resource workload, DateTimeOffset now)
     {

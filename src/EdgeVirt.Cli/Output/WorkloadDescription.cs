@@ -58,7 +58,7 @@ internal static class WorkloadDescription
 
         if (container.Resources?.Limits is { } limits)
         {
-            string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null];
+            string?[] parts = [limits.Cpu is { } cpu ? $"{cpu} CPU" : null, limits.Memory is { } memory ? $"{memory} memory" : null, limits.Pids is { } pids ? $"{pids} processes" : null, limits.EphemeralStorage is { } disk ? $"{disk} root" : null];
             to.Field("Limits", string.Join(", ", parts.Where(part => part is not null)), 2);
         }
 
@@ -67,6 +67,7 @@ internal static class WorkloadDescription
             to.Field(name, probe is null ? null : ProbeText(probe), 2);
         }
 
+        to.Field("After start", container.Lifecycle?.PostStart is { } first ? HookText(first) : null, 2);
         to.Field("Before stop", container.Lifecycle?.PreStop is { } hook ? HookText(hook) : null, 2);
         to.Field("Security", container.SecurityContext is { } security ? SecurityText(security) : null, 2);
     }

@@ -1,6 +1,6 @@
 namespace EdgeVirt.Contracts.Resources;
 
-/// <summary>Which AppArmor profile confines a container. Names and meanings are those of Kubernetes; there is no profile of the runtime's own.</summary>
+/// <summary>Which AppArmor profile confines a container. Names and meanings are those of Kubernetes.</summary>
 public sealed record AppArmorProfile
 {
     /// <summary>The kind of profile.</summary>
@@ -13,7 +13,10 @@ public sealed record AppArmorProfile
 /// <summary>The kinds of AppArmor profiles.</summary>
 public enum AppArmorProfileType
 {
-    /// <summary>None; the default.</summary>
+    /// <summary>The agent's own, where the kernel has AppArmor; the default, but for privileged containers, which have none.</summary>
+    RuntimeDefault,
+
+    /// <summary>None.</summary>
     Unconfined,
 
     /// <summary>One that the node has loaded itself.</summary>

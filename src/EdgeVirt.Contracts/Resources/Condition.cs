@@ -57,6 +57,9 @@ public static class ConditionTypes
     /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
     public const string StorageHealthy = "StorageHealthy";
 
+    /// <summary>Node: it is short of disk space, so that workloads are evicted. Reasons: <see cref="DiskPressureReasons"/>.</summary>
+    public const string DiskPressure = "DiskPressure";
+
     /// <summary>Node: workloads find each other by name. Reasons: <see cref="NamesServedReasons"/>.</summary>
     public const string NamesServed = "NamesServed";
 
@@ -80,10 +83,14 @@ public static class ReadyReasons
     public const string ReferenceMissing = "ReferenceMissing";
     public const string DeviceMissing = "DeviceMissing";
     public const string HostPathRefused = "HostPathRefused";
+    public const string WaitingForWorkload = "WaitingForWorkload";
+    public const string WorkloadMissing = "WorkloadMissing";
+    public const string StartCircle = "StartCircle";
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
     public const string ProbeFailed = "ProbeFailed";
+    public const string FailedPostStartHook = "FailedPostStartHook";
     public const string Restarting = "Restarting";
     public const string Failed = "Failed";
     public const string Stopping = "Stopping";
@@ -136,6 +143,7 @@ public static class AppArmorEnforcedReasons
 {
 #pragma warning disable CS1591
     public const string AppArmorMissing = "AppArmorMissing";
+    public const string ProfileNotLoaded = "ProfileNotLoaded";
 #pragma warning restore CS1591
 }
 
@@ -147,6 +155,15 @@ public static class DesiredStateReasons
     public const string Invalid = "Invalid";
     public const string Unreadable = "Unreadable";
     public const string NoneYet = "NoneYet";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.DiskPressure"/>.</summary>
+public static class DiskPressureReasons
+{
+#pragma warning disable CS1591
+    public const string HasDiskPressure = "HasDiskPressure";
+    public const string HasNoDiskPressure = "HasNoDiskPressure";
 #pragma warning restore CS1591
 }
 

@@ -46,6 +46,10 @@ public sealed record ResourceLimits
     /// <summary>Processes and threads.</summary>
     public int? Pids { get; init; }
 
+    /// <summary>Bytes that it may write to its root, at least 1Mi: a file system of its own that can be full, as <c>emptyDir.sizeLimit</c>. Absent: no limit.</summary>
+    [JsonPropertyName("ephemeral-storage")]
+    public Quantity? EphemeralStorage { get; init; }
+
     /// <summary>Bytes of huge pages of 2 MiB.</summary>
     [JsonPropertyName("hugepages-2Mi")]
     public Quantity? Hugepages2Mi { get; init; }

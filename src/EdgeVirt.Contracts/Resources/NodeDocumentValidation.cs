@@ -26,6 +26,11 @@ public static class NodeDocumentValidation
         {
             var validation = new Validation();
             WorkloadValidation.Validate(new WorkloadSpec { Template = workload.Template, Strategy = workload.Strategy }, validation);
+            if (workload.Template.StartAfter?.Any(other => other.Workload == workload.Name) == true)
+            {
+                validation.Add("spec.template.startAfter", "names the workload itself");
+            }
+
             faults.AddRange(validation.Errors.Select(error => $"workload '{workload.Name}': {error.Field} {error.Reason}"));
         }
 

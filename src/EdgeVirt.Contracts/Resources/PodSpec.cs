@@ -9,6 +9,9 @@ public sealed record PodSpec
     /// <summary>Run before the others, one after the other, each until it ends with success; again when the node was restarted.</summary>
     public IReadOnlyList<ContainerSpec>? InitContainers { get; init; }
 
+    /// <summary>Workloads of the same node that come first; a change of it restarts nothing.</summary>
+    public IReadOnlyList<StartAfter>? StartAfter { get; init; }
+
     /// <summary>What containers can mount.</summary>
     public IReadOnlyList<VolumeSpec>? Volumes { get; init; }
 

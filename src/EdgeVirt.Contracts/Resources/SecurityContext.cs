@@ -3,7 +3,7 @@ namespace EdgeVirt.Contracts.Resources;
 /// <summary>What a container may do on the node. Names and meanings are those of Kubernetes.</summary>
 public sealed record SecurityContext
 {
-    /// <summary>As on the node itself: every capability that the agent has, its devices, nothing masked, no seccomp.</summary>
+    /// <summary>As on the node itself: every capability that the agent has, its devices, nothing masked, no seccomp, no AppArmor profile of the agent's own.</summary>
     public bool Privileged { get; init; }
 
     /// <summary>What differs from the default set.</summary>
@@ -55,7 +55,7 @@ public sealed record PodSecurityContext
     /// <summary>Which system calls are allowed; absent: RuntimeDefault.</summary>
     public SeccompProfile? SeccompProfile { get; init; }
 
-    /// <summary>Which AppArmor profile confines the containers; absent: none.</summary>
+    /// <summary>Which AppArmor profile confines the containers; absent: RuntimeDefault.</summary>
     public AppArmorProfile? AppArmorProfile { get; init; }
 }
 

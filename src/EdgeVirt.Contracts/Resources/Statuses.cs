@@ -88,7 +88,7 @@ public sealed record ContainerExit
     /// <summary>Name of the signal, e.g. <c>SIGKILL</c>.</summary>
     public string? Signal { get; init; }
 
-    /// <summary>Completed, Error, OOMKilled, StartError, Lost, ProbeFailed.</summary>
+    /// <summary>Completed, Error, OOMKilled, StartError, Lost, ProbeFailed, FailedPostStartHook.</summary>
     public required string Reason { get; init; }
 
     /// <summary>For people.</summary>

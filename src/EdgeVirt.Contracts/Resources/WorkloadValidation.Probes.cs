@@ -2,6 +2,8 @@ namespace EdgeVirt.Contracts.Resources;
 
 internal static partial class WorkloadValidation
 {
+    private const int MostSleepAfterStart = 3600;
+
     private static void ValidateProbes(ContainerSpec container, string path, Validation v)
     {
         Validate(container.StartupProbe, $"{path}.startupProbe", onlyOnce: true, v);
@@ -25,7 +27,17 @@ internal static partial class WorkloadValidation
         }
     }
 
-    private static void Validate(LifecycleHandler? hook, string path, int grace, Validation v)
+    private static void ValidateHooks(Lifecycle? lifecycle, int grace, string path, Validation v)
+    {
+        Validate(lifecycle?.PostStart, $"{path}.postStart", MostSleepAfterStart, "", v);
+        Validate(lifecycle?.PreStop, $"{path}.preStop", grace, "terminationGracePeriodSeconds ", v);
+        if (lifecycle?.PreStop is not null && grace == 0)
+        {
+            v.Add($"{path}.preStop", "has no time to run in with a terminationGracePeriodSeconds of 0");
+        }
+    }
+
+    private static void Validate(LifecycleHandler? hook, string path, int mostSleep, string whatLimits, Validation v)
     {
         if (hook is null)
         {
@@ -40,13 +52,9 @@ internal static partial class WorkloadValidation
 
         Validate(hook.Exec, $"{path}.exec", v);
         Validate(hook.HttpGet, $"{path}.httpGet", v);
-        if (grace == 0)
+        if (mostSleep > 0 && hook.Sleep is { } sleep && (sleep.Seconds < 1 || sleep.Seconds > mostSleep))
         {
-            v.Add(path, "has no time to run in with a terminationGracePeriodSeconds of 0");
-        }
-        else if (hook.Sleep is { } sleep && (sleep.Seconds < 1 || sleep.Seconds > grace))
-        {
-            v.Add($"{path}.sleep.seconds", $"must be between 1 and terminationGracePeriodSeconds ({grace})");
+            v.Add($"{path}.sleep.seconds", $"must be between 1 and {whatLimits}{(whatLimits.Length == 0 ? $"{mostSleep}" : $"({mostSleep})")}");
         }
     }
 

@@ -10,6 +10,7 @@ internal static partial class WorkloadValidation
         var (requests, limits) = (resources?.Requests, resources?.Limits);
         AtLeast(limits?.Cpu, LeastCpu, "10m", $"{path}.limits.cpu", v);
         AtLeast(limits?.Memory, LeastMemory, "4Mi", $"{path}.limits.memory", v);
+        AtLeast(limits?.EphemeralStorage, LeastEmptyDir, "1Mi", $"{path}.limits.ephemeral-storage", v);
         AtLeast(requests?.Cpu, 0.001m, "1m", $"{path}.requests.cpu", v);
         AtLeast(requests?.Memory, 1, "1 byte", $"{path}.requests.memory", v);
         NotOver(requests?.Cpu, limits?.Cpu, $"{path}.requests.cpu", v);

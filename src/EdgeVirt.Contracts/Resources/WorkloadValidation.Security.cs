@@ -43,6 +43,11 @@ internal static partial class WorkloadValidation
         {
             v.Add($"{path}.seccompProfile", "has no effect on a privileged container; leave one of the two out");
         }
+
+        if (security is { Privileged: true, AppArmorProfile.Type: AppArmorProfileType.RuntimeDefault })
+        {
+            v.Add($"{path}.appArmorProfile", "has no effect on a privileged container; leave one of the two out");
+        }
     }
 
     private static void Validate(AppArmorProfile? profile, string path, Validation v)

@@ -31,6 +31,7 @@ internal static partial class WorkloadValidation
 
         Validate(pod.SecurityContext, $"{path}.securityContext", v);
         ValidateImagePull(pod, path, v);
+        ValidateStartAfter(pod.StartAfter ?? [], $"{path}.startAfter", v);
         Validate(pod.Logs, $"{path}.logs", v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);
         var names = new HashSet<string>();
@@ -44,7 +45,7 @@ internal static partial class WorkloadValidation
             Validate(container, at, volumes, v);
             Validate(container.SecurityContext, pod.SecurityContext, $"{at}.securityContext", v);
             ValidateProbes(container, at, v);
-            Validate(container.Lifecycle?.PreStop, $"{at}.lifecycle.preStop", pod.TerminationGracePeriodSeconds ?? 30, v);
+            ValidateHooks(container.Lifecycle, pod.TerminationGracePeriodSeconds ?? 30, $"{at}.lifecycle", v);
             ValidatePorts(container.Ports ?? [], $"{at}.ports", pod.HostNetwork, hostPorts, v);
         }
     }

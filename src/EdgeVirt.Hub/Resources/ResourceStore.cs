@@ -148,6 +148,7 @@ internal sealed partial class ResourceStore
             {
                 var errors = new List<FieldError>();
                 var items = resources.Select(resource => Apply(connection, resource, errors)).ToList();
+                errors.AddRange(StartOrderRules.Check(resources, () => ResourceTables.List(connection, ResourceKind.Workload.Name)));
                 if (errors.Count > 0)
                 {
                     throw new InvalidResourceException(errors);

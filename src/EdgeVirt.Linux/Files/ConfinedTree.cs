@@ -101,7 +101,7 @@ public sealed partial class ConfinedTree : IDisposable
             throw new OutsideTreeException(target, "the hard link's target is not in the tree");
         }
 
-        if (stat.Type is not (TypeRegular or TypeSymlink or TypeFifo))
+        if (stat.Type is not (TypeRegular or TypeSymlink or TypeFifo or TypeCharacterDevice or TypeBlockDevice) || IsWhiteout(stat))
         {
             throw new OutsideTreeException(target, "a hard link can only name a file");
         }
@@ -123,6 +123,19 @@ public sealed partial class ConfinedTree : IDisposable
         var parent = EnterParent(path, out var name);
         var terminated = Terminated(name);
         Replacing(parent, name, "mkfifo", path, () => MakeNodeAt(parent, terminated, TypeFifo | 0x180, 0));
+        EntryAttributes.ApplyAt(parent, name, metadata, isSymlink: false);
+    }
+
+    /// <summary>Makes a device node.</summary>
+    /// <param name="path">Its name in the tree.</param>
+    /// <param name="isBlock">A block device; otherwise a character device.</param>
+    /// <param name="number">Not 0:0, which is a whiteout.</param>
+    /// <param name="metadata">Owner, mode, times, attributes.</param>
+    public void MakeDevice(ReadOnlySpan<byte> path, bool isBlock, DeviceNumber number, EntryMetadata metadata)
+    {
+        var parent = EnterParent(path, out var name);
+        var terminated = Terminated(name);
+        Replacing(parent, name, "mknod", path, () => MakeNodeAt(parent, terminated, (isBlock ? TypeBlockDevice : TypeCharacterDevice) | 0x180, number.Packed));
         EntryAttributes.ApplyAt(parent, name, metadata, isSymlink: false);
     }
 
@@ -310,7 +323,7 @@ public sealed partial class ConfinedTree : IDisposable
         }
 
         // A whiteout and then the directory itself: it replaces what lies below, so it must hide it.
-        var isWhiteout = stat is { Type: TypeCharacterDevice, DeviceMajor: 0, DeviceMinor: 0 };
+        var isWhiteout = IsWhiteout(stat);
         if (!replace && !isWhiteout)
         {
             throw NoDirectory(path, stat);
@@ -326,6 +339,8 @@ public sealed partial class ConfinedTree : IDisposable
 
         return directory;
     }
+
+    private static bool IsWhiteout(Stat stat) => stat is { Type: TypeCharacterDevice, DeviceMajor: 0, DeviceMinor: 0 };
 
     private static SafeFileHandle OpenEntry(SafeFileHandle parent, ReadOnlySpan<byte> name, ReadOnlySpan<byte> path)
     {

@@ -23,7 +23,7 @@ internal static unsafe class EntryAttributes
         }
     }
 
-    /// <summary>For what cannot be opened: symbolic links and fifos.</summary>
+    /// <summary>For what cannot be opened: symbolic links, fifos and devices.</summary>
     public static void ApplyAt(SafeFileHandle directory, ReadOnlySpan<byte> name, EntryMetadata metadata, bool isSymlink)
     {
         var terminated = Terminated(name);

@@ -24,6 +24,7 @@ internal static unsafe partial class FileCalls
     public const uint TypeFifo = 0x1000;
     public const uint TypeCharacterDevice = 0x2000;
     public const uint TypeDirectory = 0x4000;
+    public const uint TypeBlockDevice = 0x6000;
     public const uint TypeRegular = 0x8000;
     public const uint TypeSymlink = 0xA000;
 

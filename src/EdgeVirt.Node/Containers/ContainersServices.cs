@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Linux;
+using EdgeVirt.Node.Containers.Eviction;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Interactive;
 using EdgeVirt.Node.Containers.Logs;
@@ -31,6 +32,9 @@ internal static class ContainersServices
         .AddSingleton<ContainerRuntimeName>(provider => () => provider.GetRequiredService<IContainerRuntime>().Version)
         .AddSingleton<IContainerImages>(provider => provider.GetRequiredService<ImageStore>())
         .AddSingleton<IReconciler, WorkloadReconciler>()
+        .AddSingleton<DataPartition>()
+        .AddSingleton<ReclaimImages>(provider => () => provider.GetServices<IReconciler>().OfType<WorkloadReconciler>().ToList().ForEach(workloads => workloads.CollectGarbage()))
+        .AddHostedService<DiskPressure>()
         .AddSingleton<IUsageSource, ContainerUsageSource>()
         .AddSingleton<ContainerLogs>()
         .AddImageVerbs()

@@ -45,6 +45,9 @@ internal interface IContainerRuntime
     /// <summary>Whether containers can be confined by AppArmor here.</summary>
     bool HasAppArmor => true;
 
+    /// <summary>Why the agent's own AppArmor profile could not be loaded; null: it could, or nobody needed it yet.</summary>
+    string? DefaultAppArmorProblem => null;
+
     /// <summary>What a workload wants of this node and cannot have now; null: nothing.</summary>
     WorkloadProblem? ProblemOf(PodSpec template) => null;
 
@@ -96,8 +99,18 @@ internal interface IContainerRuntime
     /// <summary>How a run ended; null: it still runs.</summary>
     ContainerExit? ExitOf(ContainerRecord container);
 
+    /// <summary>Whether the run's own program is there still; <see cref="ExitOf"/> may follow a moment after its end.</summary>
+    bool IsRunning(ContainerRecord container) => ExitOf(container) is null;
+
     /// <summary>Asks it to end, and ends it after <paramref name="grace"/>. Completes when it has ended.</summary>
     Task StopAsync(ContainerRecord container, TimeSpan grace, CancellationToken ct);
+
+    /// <summary>Ends all that runs in a sandbox at once; it is made anew, with empty emptyDirs, before anything runs in it again.</summary>
+    /// <param name="sandbox">Whose.</param>
+    /// <param name="why">For the operator.</param>
+    /// <param name="ct">Gives up; what was killed stays killed.</param>
+    /// <returns>Completes when what it wrote is gone.</returns>
+    Task EvictAsync(SandboxRecord sandbox, string why, CancellationToken ct);
 
     /// <summary>Frees all that a run has on the node but its record and log.</summary>
     Task ReleaseAsync(ContainerRecord container, CancellationToken ct);

@@ -77,6 +77,11 @@ internal sealed class NodeDirectories(NodeOptions options)
     /// <summary>Whose log it is, also where conmon has just begun it.</summary>
     public static string IdOfLiveLog(string path) => Path.GetFileName(path) is var name && name.LastIndexOf(LogSuffix, StringComparison.Ordinal) is > 0 and var end ? name[..end] : name;
 
+    /// <summary>What a run writes to its root where that has a limit: an ext4 image, and where it is mounted.</summary>
+    public string WritableImage(string id) => Path.Combine(Containers, id, "writable.ext4");
+
+    public string WritableMount(string id) => Path.Combine(Containers, id, "writable");
+
     public string Exit(string id) => Path.Combine(Exits, id);
 
     public string Bundle(string id) => Path.Combine(Bundles, id);
@@ -98,6 +103,9 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     /// <summary>Exists when a sandbox was made to its end.</summary>
     public string SandboxMark(string sandboxId) => Path.Combine(SandboxMarks, sandboxId);
+
+    /// <summary>Files that say which workloads are being evicted, named after their sandboxes.</summary>
+    public string Evictions => Path.Combine(Private, "evictions");
 
     public string PersistentVolume(string name) => Path.Combine(PersistentVolumes, name);
 

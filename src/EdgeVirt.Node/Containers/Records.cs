@@ -88,6 +88,9 @@ internal sealed record ContainerRecord
     /// <summary>What is done before it is asked to end. Here, because the template that said so may be gone by then.</summary>
     public LifecycleHandler? PreStop { get; init; }
 
+    /// <summary>What is still to be done right after its start; null: nothing, or it is done.</summary>
+    public LifecycleHandler? PostStart { get; init; }
+
     /// <summary>How much of its output is kept; null: as the node says.</summary>
     public LogsSpec? Logs { get; init; }
 
@@ -96,6 +99,9 @@ internal sealed record ContainerRecord
 
     /// <summary>Why the agent itself stops the run; null: it does not.</summary>
     public string? StopCause { get; init; }
+
+    /// <summary>The one word for <see cref="StopCause"/>; null: <see cref="WorkloadPlan.ProbeFailed"/>.</summary>
+    public string? StopReason { get; init; }
 
     /// <summary>How it ended; null until it did.</summary>
     public ContainerExit? Exit { get; init; }

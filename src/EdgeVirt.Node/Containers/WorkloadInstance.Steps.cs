@@ -94,6 +94,7 @@ internal sealed partial class WorkloadInstance
             Failures = step.Failures,
             StopSignal = Signals.Parse(ready.Image.Config.StopSignal),
             PreStop = spec.Lifecycle?.PreStop,
+            PostStart = spec.Lifecycle?.PostStart,
             Logs = target.Template.Logs,
         };
         Keep(record, durable: false);
@@ -102,7 +103,9 @@ internal sealed partial class WorkloadInstance
         try
         {
             var began = await tools.Runtime.StartAsync(new ContainerStart(record, durable, spec, target, sandbox, ready.Image, ready.Environment), ct);
-            Keep(record with { StartedAt = began }, durable: false);
+            var running = record with { StartedAt = began };
+            Keep(running, durable: false);
+            tools.Hooks.Begin(running);
         }
         catch (StartFailedException e)
         {
@@ -115,6 +118,7 @@ internal sealed partial class WorkloadInstance
     private async Task StopAsync(ContainerRecord container, CancellationToken ct)
     {
         tools.Probes.Forget(container.Id);
+        tools.Hooks.Forget(container.Id);
         var grace = TimeSpan.FromSeconds(sandbox?.GraceSeconds ?? 30);
         if (container.PreStop is { } hook && grace > TimeSpan.Zero && tools.Runtime.ExitOf(container) is null)
         {

@@ -72,10 +72,11 @@ internal sealed partial class WorkloadInstance(string name, WorkloadTools tools,
             var record = containers[i];
             if (record.Exit is null && tools.Runtime.ExitOf(record) is { } exit)
             {
-                exit = record.StopCause is { } cause ? exit with { Reason = WorkloadPlan.ProbeFailed, Message = cause } : exit;
+                exit = record.StopCause is { } cause ? exit with { Reason = record.StopReason ?? WorkloadPlan.ProbeFailed, Message = cause } : exit;
                 containers[i] = record with { Exit = exit };
                 tools.Records.Write(containers[i]);
                 tools.Probes.Forget(record.Id);
+                tools.Hooks.Forget(record.Id);
                 LogEnded(tools.Log, record.Id, exit.Code, exit.Reason);
             }
             else if (record is { Exit: null, StartedAt: null })
@@ -83,6 +84,8 @@ internal sealed partial class WorkloadInstance(string name, WorkloadTools tools,
                 containers[i] = record with { StartedAt = tools.Time.GetUtcNow() };
                 tools.Records.Put(containers[i]);
             }
+
+            FollowHook(i);
         }
     }
 
@@ -92,7 +95,7 @@ internal sealed partial class WorkloadInstance(string name, WorkloadTools tools,
         for (var i = 0; i < containers.Count; i++)
         {
             var record = containers[i];
-            if (record.Exit is not null || record.StopCause is not null || target is null || record.Hash != target.Hash ||
+            if (record is not { Exit: null, StopCause: null, PostStart: null } || target is null || record.Hash != target.Hash ||
                 target.Template.Containers.FirstOrDefault(container => container.Name == record.Container) is not { } spec)
             {
                 continue;

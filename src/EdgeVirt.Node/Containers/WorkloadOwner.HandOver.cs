@@ -69,7 +69,7 @@ internal sealed partial class WorkloadOwner
 
     /// <summary>What the instance is to be now: the target once it can begin, until then what runs there, as far as it is known.</summary>
     private WorkloadTarget? Choose(MemberOrder order) =>
-        order.Target is { } target && (instance.IsEmpty || !WorkloadPlan.Replaces(target, instance.View()) || (staging.Find(target) is not null && leaving is null))
+        order.Target is { } target && (instance.IsEmpty || !WorkloadPlan.Replaces(target, instance.View()) || (staging.Find(target) is not null && leaving is null && !IsHeld(target, ofOtherSets: true)))
             ? target
             : KnownOf(order);
 

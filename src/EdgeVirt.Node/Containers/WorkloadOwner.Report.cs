@@ -28,7 +28,7 @@ internal sealed partial class WorkloadOwner
             : ready.Status == ConditionStatus.True || ready.Reason == ReadyReasons.Completed ? MemberHealth.Ready
             : ready.Reason == ReadyReasons.Failed ? MemberHealth.Failed
             : MemberHealth.Waiting;
-        var complaint = known.Select(staging.ComplaintOf).FirstOrDefault(said => said is not null) ?? successorReady?.Message ?? (health == MemberHealth.Ready || !isReported ? null : ready?.Message);
+        var complaint = known.Select(staging.ComplaintOf).FirstOrDefault(said => said is not null) ?? held?.Message ?? successorReady?.Message ?? (health == MemberHealth.Ready || !isReported ? null : ready?.Message);
         return new MemberState(instance.Hash, health, [.. known.Where(target => staging.Find(target) is not null).Select(target => target.Hash)], instance.Images)
         {
             Complaint = complaint,
@@ -46,14 +46,15 @@ internal sealed partial class WorkloadOwner
                 reported = null;
             }
 
+            TellProgress(null);
             return;
         }
 
         var shown = target ?? (order.Remove ? null : order.Wanted);
         var told = shown is null ? null
             : problemTarget == shown ? problem
-            : shown == target && !NeedsStart(shown, now) ? null
-            : staging.ProblemOf(shown) ?? WaitingFor(order);
+            : shown == target && !NeedsStart(shown, now) ? (heldTarget == shown ? held : null)
+            : staging.ProblemOf(shown) ?? (heldTarget == shown ? held : null) ?? WaitingFor(order);
         var status = WorkloadReport.Make(shown, view, told, tools.Runtime, reported, now);
         if (ProgressOf(order) is { } progress)
         {
@@ -68,6 +69,8 @@ internal sealed partial class WorkloadOwner
             reported = status;
             reportedBytes = bytes;
         }
+
+        TellProgress(order, role, view, status);
     }
 
     private static WorkloadProblem? WaitingFor(MemberOrder order) =>

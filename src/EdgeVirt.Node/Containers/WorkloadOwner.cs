@@ -9,7 +9,7 @@ namespace EdgeVirt.Node.Containers;
 
 /// <summary>What all owners share.</summary>
 internal sealed record WorkloadTools(
-    NodeStore Store, RecordStore Records, IContainerRuntime Runtime, IContainerImages Images, ContainerProbes Probes, TimeProvider Time, ILogger Log);
+    NodeStore Store, RecordStore Records, IContainerRuntime Runtime, IContainerImages Images, ContainerProbes Probes, PostStartHooks Hooks, StartOrder StartOrder, TimeProvider Time, ILogger Log);
 
 /// <summary>
 /// Everything that happens to one workload happens here, one pass at a time: it asks its set what is to be, has that staged,
@@ -69,6 +69,7 @@ internal sealed partial class WorkloadOwner
             Instances.ForEach(one => one.Observe());
             var order = await OrderAsync(now, ct);
             Stage(order, now, ct);
+            (heldTarget, held) = (null, null);
             var roles = Assign(order);
             roles.ForEach(role => role.Instance.Probe(role.Target, reported));
             RefreshFiles(roles);
@@ -155,7 +156,7 @@ internal sealed partial class WorkloadOwner
             Clear();
         }
 
-        var plan = WorkloadPlan.Make(role.Target, role.Instance.View(), now);
+        var plan = HoldBack(WorkloadPlan.Make(role.Target, role.Instance.View(), now), role.Target);
         var canBegin = role.Target is null || staging.Find(role.Target) is not null;
         var mustWait = retryAt > now && problemTarget == role.Target;
         return canBegin && !mustWait ? plan : plan with { Steps = [.. plan.Steps.Where(step => !IsBeginning(step) || (canBegin && step is not WorkloadStep.CreateSandbox))] };

@@ -47,6 +47,9 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
     /// <summary>Reason of the exit of a run that was stopped for its probes.</summary>
     public const string ProbeFailed = "ProbeFailed";
 
+    /// <summary>Reason of the exit of a run that was stopped because its postStart hook failed.</summary>
+    public const string FailedPostStartHook = ReadyReasons.FailedPostStartHook;
+
     /// <summary>All is as it is to be.</summary>
     public static readonly WorkloadPlan Nothing = new([], null);
 
@@ -76,9 +79,16 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
 
         var steps = new List<WorkloadStep>();
         DateTimeOffset? due = null;
+        // As in Kubernetes: a first start waits for the postStart hooks of those before it in the list.
+        var isHeld = false;
         foreach (var spec in target.Template.Containers)
         {
-            due = Earlier(due, PlanContainer(spec.Name, target.Template.RestartPolicy, view, now, steps));
+            var own = new List<WorkloadStep>();
+            due = Earlier(due, PlanContainer(spec.Name, target.Template.RestartPolicy, view, now, own));
+            var runs = RunsOf(spec.Name, view);
+            var isFirst = runs.TrueForAll(run => run.SandboxAttempt != view.Sandbox.Attempt);
+            steps.AddRange(isHeld && isFirst ? own.Where(step => step is not WorkloadStep.Start) : own);
+            isHeld |= spec.Lifecycle?.PostStart is not null && ((isFirst && own.Exists(step => step is WorkloadStep.Start)) || runs is [{ Exit: null, PostStart: not null }, ..]);
         }
 
         return target.Template.InitContainers is { Count: > 0 } && (due is not null || steps.Exists(step => step is WorkloadStep.Start))
@@ -91,7 +101,10 @@ internal sealed record WorkloadPlan(IReadOnlyList<WorkloadStep> Steps, DateTimeO
 
     /// <summary>Whether the policy wants another run after that exit.</summary>
     public static bool Restarts(RestartPolicy policy, ContainerExit exit) =>
-        policy == RestartPolicy.Always || (policy == RestartPolicy.OnFailure && (exit.Code != 0 || exit.Reason == ProbeFailed));
+        policy == RestartPolicy.Always || (policy == RestartPolicy.OnFailure && IsFailure(exit));
+
+    /// <summary>Whether a run failed; one that the agent stopped for a failure did, whatever its exit code.</summary>
+    public static bool IsFailure(ContainerExit exit) => exit.Code != 0 || exit.Reason is ProbeFailed or FailedPostStartHook;
 
     private static DateTimeOffset? PlanContainer(
         string name, RestartPolicy policy, WorkloadView view, DateTimeOffset now, List<WorkloadStep> steps)

@@ -23,14 +23,16 @@ internal sealed partial class WorkloadReconciler(
     private readonly ConcurrentDictionary<string, Work> waiting = new();
     private readonly WorkloadSets sets = new(time);
     private readonly ContainerProbes probes = new(runtime, time, log);
+    private readonly PostStartHooks hooks = new(runtime, time);
     private readonly CancellationTokenSource lifetime = new();
     private WorkloadTools? shared;
     private DesiredSnapshot? applied;
     private Task garbage = Task.CompletedTask;
     private DateTimeOffset? lastGarbage;
     private bool recovered;
+    private bool garbageWanted;
 
-    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, time, log);
+    private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, hooks, new StartOrder(sets.Find), time, log);
 
     public event Action? Woken;
 
@@ -41,6 +43,13 @@ internal sealed partial class WorkloadReconciler(
     /// <summary>Which workload uses the image of which digest, or is about to.</summary>
     public IEnumerable<(string Workload, string Digest)> ImagesInUse =>
         works.SelectMany(pair => pair.Value.Owner.ImagesInUse.Select(digest => (pair.Key, digest)));
+
+    /// <summary>Has images collected that nobody uses at the next pass at which nothing is at work, and asks for that pass. May be called by any thread.</summary>
+    public void CollectGarbage()
+    {
+        Volatile.Write(ref garbageWanted, true);
+        Woken?.Invoke();
+    }
 
     public async ValueTask<TimeSpan?> ReconcileAsync(CancellationToken ct)
     {
@@ -95,8 +104,10 @@ internal sealed partial class WorkloadReconciler(
     {
         runtime.Ended -= OnChanged;
         probes.Changed -= OnChanged;
+        hooks.Ended -= OnChanged;
         await lifetime.CancelAsync();
         await probes.DisposeAsync();
+        await hooks.DisposeAsync();
         foreach (var work in works.Values)
         {
             await work.Running;
@@ -139,6 +150,7 @@ internal sealed partial class WorkloadReconciler(
         sets.Adopt(await store.ReadSetsAsync(ct));
         runtime.Ended += OnChanged;
         probes.Changed += OnChanged;
+        hooks.Ended += OnChanged;
     }
 
     private void Apply(DesiredSnapshot desired)
@@ -272,9 +284,10 @@ internal sealed partial class WorkloadReconciler(
 
     private void CollectGarbage(DateTimeOffset now)
     {
-        if ((lastGarbage is null || now - lastGarbage >= GarbageInterval) && garbage.IsCompleted && !works.Any(pair => pair.Value.IsBusy))
+        if ((lastGarbage is null || now - lastGarbage >= GarbageInterval || Volatile.Read(ref garbageWanted)) && garbage.IsCompleted && !works.Any(pair => pair.Value.IsBusy))
         {
             lastGarbage = now;
+            Volatile.Write(ref garbageWanted, false);
             var running = works.Values.SelectMany(work => work.Owner.ImagesInUse).Concat(sets.SettledDigests).ToHashSet();
             garbage = Task.Run(async () =>
             {

@@ -32,9 +32,9 @@ internal static class WorkloadReport
                 conditions.Add(NoSeccomp);
             }
 
-            if (!runtime.HasAppArmor && AppArmor.IsWanted(target.Template))
+            if (AppArmor.ConditionOf(target.Template, runtime.HasAppArmor, runtime.DefaultAppArmorProblem) is { } unconfined)
             {
-                conditions.Add(AppArmor.Missing);
+                conditions.Add(unconfined);
             }
         }
 
@@ -70,7 +70,7 @@ internal static class WorkloadReport
         {
             Name = name,
             State = ends ? ContainerState.Terminated : isRunning ? ContainerState.Running : ContainerState.Waiting,
-            Ready = isRunning && view.Probed.GetValueOrDefault(newest.Id) is null or { IsReady: true },
+            Ready = isRunning && newest is { PostStart: null, StopReason: null } && view.Probed.GetValueOrDefault(newest.Id) is null or { IsReady: true },
             ContainerId = newest.Id,
             ImageDigest = newest.ImageDigest,
             RestartCount = newest.Attempt,
@@ -108,9 +108,9 @@ internal static class WorkloadReport
             return trouble;
         }
 
-        if (containers.Find(container => container is { State: ContainerState.Running, Ready: false }) is { } unready && view.Probed[unready.ContainerId!] is { Complaint: { } complaint } probed)
+        if (containers.Find(container => container is { State: ContainerState.Running, Ready: false }) is { } unready && Unready(unready, view) is { } unreadiness)
         {
-            return NotReady(probed.HasFailed ? ReadyReasons.ProbeFailed : ReadyReasons.Starting, $"container '{unready.Name}' {complaint}");
+            return unreadiness;
         }
 
         return containers switch
@@ -121,9 +121,22 @@ internal static class WorkloadReport
         };
     }
 
+    private static Condition? Unready(ContainerStatus container, WorkloadView view)
+    {
+        var run = view.Containers.First(run => run.Id == container.ContainerId);
+        return run switch
+        {
+            { StopReason: WorkloadPlan.FailedPostStartHook } => NotReady(ReadyReasons.FailedPostStartHook, $"container '{container.Name}' is being stopped: {run.StopCause}"),
+            { PostStart: not null } => NotReady(ReadyReasons.Starting, $"container '{container.Name}' waits for its postStart hook to end"),
+            _ when view.Probed.GetValueOrDefault(run.Id) is { Complaint: { } complaint } probed =>
+                NotReady(probed.HasFailed ? ReadyReasons.ProbeFailed : ReadyReasons.Starting, $"container '{container.Name}' {complaint}"),
+            _ => null,
+        };
+    }
+
     private static Condition? Trouble(List<ContainerStatus> containers, string what)
     {
-        if (containers.Find(container => container is { State: ContainerState.Terminated, LastExit.Code: not 0 }) is { } failed)
+        if (containers.Find(container => container is { State: ContainerState.Terminated, LastExit: { } exit } && WorkloadPlan.IsFailure(exit)) is { } failed)
         {
             return NotReady(ReadyReasons.Failed, $"{what} '{failed.Name}' {Words(failed.LastExit!)} and is not started again");
         }
@@ -132,7 +145,7 @@ internal static class WorkloadReport
         {
             return waiting.LastExit!.Reason == "StartError"
                 ? NotReady(ReadyReasons.StartFailed, $"{what} '{waiting.Name}' could not be started: {waiting.LastExit.Message}")
-                : NotReady(ReadyReasons.Restarting, $"{what} '{waiting.Name}' {Words(waiting.LastExit)} and is started again ({waiting.RestartCount} restarts)");
+                : NotReady(waiting.LastExit.Reason == WorkloadPlan.FailedPostStartHook ? ReadyReasons.FailedPostStartHook : ReadyReasons.Restarting, $"{what} '{waiting.Name}' {Words(waiting.LastExit)} and is started again ({waiting.RestartCount} restarts)");
         }
 
         return null;
@@ -141,7 +154,8 @@ internal static class WorkloadReport
     private static string Words(ContainerExit exit) => exit switch
     {
         { Reason: "OOMKilled" } => "was killed for using more memory than its limit",
-        { Reason: WorkloadPlan.ProbeFailed, Message: { } message } => $"was stopped: {message},",
+        { Reason: WorkloadPlan.ProbeFailed or WorkloadPlan.FailedPostStartHook, Message: { } message } => $"was stopped: {message},",
+        { Reason: OciRuntime.Evicted, Message: { } message } => $"was evicted ({message})",
         { Reason: "Lost", Message: { } message } => $"was lost ({message})",
         { Signal: { } signal } => $"was ended by {signal}",
         _ => $"ended with exit code {exit.Code}",

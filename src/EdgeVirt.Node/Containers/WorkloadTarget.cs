@@ -64,7 +64,7 @@ internal sealed class WorkloadTarget
     private static string HashOf(PodSpec template, (bool Secret, string Name)[] names, References references)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var spec = new WorkloadSpec { Template = template with { ImagePullSecrets = null, ImagePull = null } };
+        var spec = new WorkloadSpec { Template = template with { ImagePullSecrets = null, ImagePull = null, StartAfter = null } };
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(spec, ContractsJson.Default.WorkloadSpec));
         foreach (var (secret, name) in names)
         {

@@ -1,5 +1,6 @@
 using EdgeVirt.Cli.Compose;
 using EdgeVirt.Contracts.Manifests;
+using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Cli.Tests.Compose;
 
@@ -39,9 +40,37 @@ internal sealed class ComposeImportTests
         Assert.That(yaml, Does.Contain("path: /srv/shop/site").And.Contain("restartPolicy: Always").And.Contain("medium: Memory"));
         Assert.That(yaml, Does.Contain("image: docker.io/library/postgres:16").And.Contain("work_mem=8 MB").And.Contain("hunter2").And.Contain("$5").And.Contain("memory: \"512Mi\""));
         Assert.That(yaml, Does.Contain("volumeName: shop-data").And.Contain("periodSeconds: 90").And.Contain("runAsGroup: 70").And.Contain("SYS_NICE"));
-        Assert.That(findings.All.Select(finding => finding.Line), Is.EqualTo(new[] { 2, 6, 7, 12 }));
+        Assert.That(findings.All.Select(finding => finding.Line), Is.EqualTo(new[] { 2, 6, 12 }));
     }
 
+    [Test]
+    public void The_order_of_starts_becomes_startAfter()
+    {
+        var findings = new ComposeFindings();
+        var yaml = Convert("""
+            services:
+              web:
+                image: web:1
+                depends_on:
+                  db_main: {condition: service_healthy}
+                  migrate: {condition: service_completed_successfully, required: false}
+                  cache: {condition: service_started, restart: false}
+              other: {image: other:1, depends_on: [web]}
+              db_main: {image: db:1}
+              migrate: {image: db:1}
+              cache: {image: cache:1}
+            """, findings);
+        Assert.That(findings.HasLoss, Is.False);
+        var workloads = Manifest.Parse(yaml).Resources.ToDictionary(resource => resource.Metadata.Name, resource => resource.SpecOf<WorkloadSpec>().Template.StartAfter);
+        Assert.That(workloads["web"]!.Select(after => (after.Workload, after.Condition, after.Optional)), Is.EqualTo([
+            ("db-main", StartCondition.Ready, false), ("migrate", StartCondition.Completed, true), ("cache", StartCondition.Started, false),
+        ]));
+        Assert.That(workloads["other"]!.Single(), Is.EqualTo(new StartAfter { Workload = "web", Condition = StartCondition.Started }));
+        Assert.That(workloads["cache"], Is.Null);
+    }
+
+    [TestCase("    depends_on: {db: {condition: service_started, restart: true}}", "depends_on.restart")]
+    [TestCase("    depends_on: {db: {condition: service_ready}}", "depends_on.condition")]
     [TestCase("    build: .", "build")]
     [TestCase("    links: [db]", "links")]
     [TestCase("    extends: {service: other}", "extends")]

@@ -70,6 +70,7 @@ public sealed class ManifestTests
     [TestCase("value: \"1\"", "value: 1", "spec.template.containers[0].env[0].value", 12, "put it in quotes")]
     [TestCase("cpu: 500m", "cpu: lots", "spec.template.containers[0].resources.limits.cpu", 16, "a quantity such as")]
     [TestCase("limits: {cpu: 500m, memory: 64Mi}", "requests: {cpu: 600m}, limits: {cpu: 500m}", "spec.template.containers[0].resources.requests.cpu", 16, "not be more than the limit")]
+    [TestCase("limits: {cpu: 500m, memory: 64Mi}", "limits: {ephemeral-storage: 10Ki}", "spec.template.containers[0].resources.limits.ephemeral-storage", 16, "at least 1Mi")]
     [TestCase("name: nginx", "name: Nginx", "spec.template.containers[0].name", 9, "lower-case")]
     [TestCase("  name: web", "  name: web0123456789012345678901234567890123456789012345678901234567890123456789", "metadata.name", 4, "at most 63")]
     [TestCase("kind: Workload", "kind: Workloads", "kind", 2, "is not known")]

@@ -32,10 +32,13 @@ public sealed class ProbeTests
     [TestCase("readinessProbe: {tcpSocket: {port: 1}, timeoutSeconds: 0}", "readinessProbe.timeoutSeconds", "between 1")]
     [TestCase("readinessProbe: {tcpSocket: {port: 1}, initialDelaySeconds: -1}", "readinessProbe.initialDelaySeconds", "between 0")]
     [TestCase("livenessProbe: {tcpSocket: {port: 1}, successThreshold: 2}", "livenessProbe.successThreshold", "must be 1")]
+    [TestCase("lifecycle: {postStart: {}}", "lifecycle.postStart", "exactly one of")]
+    [TestCase("lifecycle: {postStart: {exec: {command: []}}}", "lifecycle.postStart.exec.command", "needs a program")]
+    [TestCase("lifecycle: {postStart: {sleep: {seconds: 3601}}}", "lifecycle.postStart.sleep.seconds", "between 1 and 3600")]
     [TestCase("lifecycle: {preStop: {}}", "lifecycle.preStop", "exactly one of")]
     [TestCase("lifecycle: {preStop: {sleep: {seconds: 31}}}", "lifecycle.preStop.sleep.seconds", "between 1 and terminationGracePeriodSeconds (30)")]
     [TestCase("lifecycle: {preStop: {sleep: {}}}", "lifecycle.preStop.sleep.seconds", "required")]
-    [TestCase("lifecycle: {postStart: {sleep: {seconds: 1}}}", "lifecycle.postStart", "not a field")]
+    [TestCase("lifecycle: {preStart: {sleep: {seconds: 1}}}", "lifecycle.preStart", "not a field")]
     [TestCase("startupProbe: {tcpSocket: {port: 1}, successThreshold: 2}", "startupProbe.successThreshold", "must be 1")]
     public void What_cannot_be_is_refused_by_field(string probe, string field, string reason)
     {

@@ -30,6 +30,7 @@ public sealed class SecurityContextTests
     [TestCase("{privileged: true, allowPrivilegeEscalation: false}", "{}", "containers[0].securityContext.allowPrivilegeEscalation", "privileged")]
     [TestCase("{capabilities: {add: [sys_admin]}, allowPrivilegeEscalation: false}", "{}", "containers[0].securityContext.allowPrivilegeEscalation", "SYS_ADMIN")]
     [TestCase("{seccompProfile: {type: Localhost}}", "{}", "containers[0].securityContext.seccompProfile.type", "RuntimeDefault, Unconfined")]
+    [TestCase("{privileged: true, appArmorProfile: {type: RuntimeDefault}}", "{}", "containers[0].securityContext.appArmorProfile", "no effect")]
     [TestCase("{appArmorProfile: {type: Localhost}}", "{}", "containers[0].securityContext.appArmorProfile.localhostProfile", "names the profile")]
     [TestCase("{appArmorProfile: {type: Unconfined, localhostProfile: x}}", "{}", "containers[0].securityContext.appArmorProfile.localhostProfile", "that type alone")]
     [TestCase("{}", "{appArmorProfile: {type: Localhost}}", "securityContext.appArmorProfile.localhostProfile", "names the profile")]

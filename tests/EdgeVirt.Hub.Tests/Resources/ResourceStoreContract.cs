@@ -44,6 +44,22 @@ internal abstract class ResourceStoreContract
     }
 
     [Test]
+    public async Task Refuses_workloads_that_start_after_each_other_in_a_circle_and_changes_nothing()
+    {
+        await Store.ApplyAsync([After("a", "b"), After("b", "elsewhere")], Soon);
+        var refused = (await Assert.ThrowsAsync<InvalidResourceException>(() => Store.ApplyAsync([Manifests.Config("c", "1"), After("b", "a")], Soon)))!;
+        var fault = refused.Errors.Single();
+        Assert.That((fault.Document, fault.Field), Is.EqualTo(("Workload/b", "spec.template.startAfter")));
+        Assert.That(fault.Reason, Does.Contain("'b' after 'a' after 'b'"));
+        Assert.That(await Get(ResourceKind.Config, "c"), Is.Null);
+        refused = (await Assert.ThrowsAsync<InvalidResourceException>(() => Store.ApplyAsync([After("self", "self")], Soon)))!;
+        Assert.That(refused.Errors.Single().Reason, Is.EqualTo("names the workload itself"));
+        await Store.ApplyAsync([After("a", "elsewhere"), After("b", "a")], Soon);
+
+        static Resource After(string name, string other) => Manifests.Workload(name, more: $"    startAfter: [{{workload: {other}}}]");
+    }
+
+    [Test]
     public async Task Refuses_a_change_based_on_an_old_version()
     {
         await Apply(Manifests.Workload());

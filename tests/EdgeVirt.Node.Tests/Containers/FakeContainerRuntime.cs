@@ -94,9 +94,17 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
     /// <summary>What a container answers to probes and hooks, by its name; success where nothing is said.</summary>
     public ConcurrentDictionary<string, Func<ContainerAction, ActionAnswer>> Answers { get; } = new();
 
+    /// <summary>What the answer of a container is waited for by, by its name.</summary>
+    public ConcurrentDictionary<string, TaskCompletionSource<ActionAnswer>> Pending { get; } = new();
+
     public Task<ActionAnswer> ActAsync(ContainerRecord container, ContainerAction action, TimeSpan timeout, CancellationToken ct)
     {
         Calls.Enqueue($"ask {container.Id}");
+        if (Pending.TryGetValue(container.Container, out var pending))
+        {
+            return pending.Task.WaitAsync(ct);
+        }
+
         return Task.FromResult(Answers.TryGetValue(container.Container, out var answer) ? answer(action) : ActionAnswer.Success);
     }
 
@@ -112,6 +120,12 @@ internal sealed class FakeContainerRuntime(TimeProvider time) : IContainerRuntim
         Calls.Enqueue($"stop {container.Id}");
         Graces.Enqueue(grace);
         End(container.Id, 143);
+        return Task.CompletedTask;
+    }
+
+    public Task EvictAsync(SandboxRecord sandbox, string why, CancellationToken ct)
+    {
+        Calls.Enqueue($"evict {sandbox.Id}");
         return Task.CompletedTask;
     }
 

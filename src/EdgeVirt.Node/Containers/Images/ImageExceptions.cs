@@ -33,7 +33,7 @@ internal enum ImageRefusedReason
     /// <summary>A hard link to something outside its layer.</summary>
     EscapingLink,
 
-    /// <summary>A device node.</summary>
+    /// <summary>A device node without a number, which overlayfs takes for a whiteout.</summary>
     DeviceNode,
 
     /// <summary>A whiteout of <c>.</c>, <c>..</c> or nothing.</summary>

@@ -38,7 +38,7 @@ internal static class ContainerConfig
                 Cwd = spec.WorkingDir ?? (string.IsNullOrEmpty(image.WorkingDir) ? "/" : image.WorkingDir),
                 Capabilities = security.SpecCapabilities,
                 NoNewPrivileges = security.NoNewPrivileges,
-                ApparmorProfile = AppArmor.Require(AppArmor.ProfileOf(spec.SecurityContext, start.Target.Template.SecurityContext), features, ProcessSecurity.HasAppArmorProfile),
+                ApparmorProfile = AppArmor.Require(AppArmor.ProfileOf(spec.SecurityContext, start.Target.Template.SecurityContext, features.DefaultAppArmorProfile), features, ProcessSecurity.HasAppArmorProfile),
                 Rlimits = ResourceConfig.RlimitsOf(spec.Resources, features),
             },
             Root = new SpecRoot(root, security.ReadOnlyRoot),

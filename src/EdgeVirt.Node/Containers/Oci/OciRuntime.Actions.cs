@@ -24,6 +24,18 @@ internal sealed partial class OciRuntime
         return actions.ActAsync(address is null ? IPAddress.Loopback : IPAddress.Parse(address), action, timeout, ct);
     }
 
+    public bool IsRunning(ContainerRecord container) => runs.GetValueOrDefault(container.Id) is { } run && Processes.IsAlive(run.Init);
+
+    // What an agent that was killed had asked for: nobody waits for the answer, and a hook is about to be run again.
+    private void EndCommands(string id)
+    {
+        foreach (var pidFile in Directory.EnumerateFiles(directories.Bundle(id), "exec-*.pid"))
+        {
+            EndSession(id, pidFile);
+            File.Delete(pidFile);
+        }
+    }
+
     private async Task<ActionAnswer> ExecAsync(string id, IReadOnlyList<string> command, TimeSpan timeout, CancellationToken ct)
     {
         var pidFile = Path.Combine(directories.Bundle(id), $"exec-{Interlocked.Increment(ref execs).ToString(CultureInfo.InvariantCulture)}.pid");

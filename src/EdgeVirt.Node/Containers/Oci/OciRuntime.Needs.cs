@@ -7,6 +7,10 @@ namespace EdgeVirt.Node.Containers.Oci;
 /// <summary>What workloads want of the node itself: devices, and parts of its file system.</summary>
 internal sealed partial class OciRuntime
 {
+    private readonly DefaultAppArmorProfile defaultProfile = new(log);
+
+    public string? DefaultAppArmorProblem => defaultProfile.Problem;
+
     public WorkloadProblem? ProblemOf(PodSpec template)
     {
         var volumes = (template.Volumes ?? []).Where(volume => volume.HostPath is not null).ToDictionary(volume => volume.Name, volume => HostPaths.Normal(volume.HostPath!.Path));
@@ -31,6 +35,12 @@ internal sealed partial class OciRuntime
         }
 
         return null;
+    }
+
+    private async Task<RuntimeFeatures> FeaturesForAsync(ContainerStart start, CancellationToken ct)
+    {
+        var isWanted = HasAppArmor && AppArmor.NeedsDefault(start.Spec.SecurityContext, start.Target.Template.SecurityContext);
+        return isWanted && await defaultProfile.EnsureAsync(ct) ? Features with { DefaultAppArmorProfile = DefaultAppArmorProfile.Name } : Features;
     }
 
     private IReadOnlyList<(FoundDevice Device, string Permissions)> DevicesOf(ContainerSpec spec)

@@ -44,6 +44,7 @@ internal sealed partial class OciRuntime
 
         Directory.CreateDirectory(directories.Exits, OwnerOnly);
         Directory.CreateDirectory(directories.SandboxMarks, OwnerOnly);
+        Directory.CreateDirectory(directories.Evictions, OwnerOnly);
         Directory.CreateDirectory(directories.Bundles, OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
     }
@@ -55,6 +56,7 @@ internal sealed partial class OciRuntime
         if (!isWaiting && RunningPid(container.Id) is { } pid && Processes.Identify(pid) is { } init)
         {
             Follow(container.Id, init, conmon);
+            EndCommands(container.Id);
             LogAdopted(container.Id, pid);
             return;
         }

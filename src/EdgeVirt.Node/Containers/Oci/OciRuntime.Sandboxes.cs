@@ -34,6 +34,7 @@ internal sealed partial class OciRuntime
     {
         try
         {
+            await EmptyEvictedAsync(sandbox, ct);
             Directory.CreateDirectory(directories.SecretVolumes(sandbox.Id), OwnerOnly);
             SandboxFiles.Write(sandbox, target, directories, NameServer.IsInstalled ? network.Gateway : null);
             await volumes.PrepareAsync(sandbox, target, ct);
@@ -92,6 +93,7 @@ internal sealed partial class OciRuntime
     {
         usable.TryRemove(sandbox.Id, out _);
         File.Delete(directories.SandboxMark(sandbox.Id));
+        File.Delete(EvictionOf(sandbox.Id));
         if (connecting.TryRemove(sandbox.Id, out var connected))
         {
             await connected.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

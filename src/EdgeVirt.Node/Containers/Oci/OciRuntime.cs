@@ -32,6 +32,7 @@ internal sealed partial class OciRuntime(
 
     private readonly NodeNetwork network = parts.Network;
     private readonly WorkloadVolumes volumes = parts.Volumes;
+    private readonly WritableLayer writable = new(directories);
     private readonly Cgroups cgroups = qos.Cgroups;
     private readonly ConcurrentDictionary<string, Run> runs = new();
     private readonly ConcurrentDictionary<string, bool> usable = new();
@@ -73,7 +74,8 @@ internal sealed partial class OciRuntime(
         await starts.WaitAsync(ct);
         try
         {
-            await Task.Run(() => Prepare(start), ct);
+            var here = await FeaturesForAsync(start, ct);
+            await Task.Run(() => PrepareAsync(start, here, ct), ct);
             // From here on it is carried through: a cancelled agent leaves a container that runs, not half of one.
             var pid = await Task.Run(() => Conmon.Create(Binary, id, start.Spec, parts.Logs.Begin(start.Record), directories), CancellationToken.None);
             Track(id, pid);
@@ -107,7 +109,7 @@ internal sealed partial class OciRuntime(
         var path = directories.Exit(container.Id);
         if (File.Exists(path) && int.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var code))
         {
-            return ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0);
+            return EvictedOr(ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0), container.Id);
         }
 
         return reporting
@@ -155,10 +157,9 @@ internal sealed partial class OciRuntime(
         }
 
         parts.Mounts.Remove(id);
-        foreach (var directory in (string[])[directories.Bundle(id), directories.Root(id), .. Below(id, "upper", "work")])
-        {
-            DeleteTree(directory);
-        }
+        writable.Remove(id);
+        DeleteTree(directories.Bundle(id));
+        DeleteTree(directories.Root(id));
 
         File.Delete(directories.Exit(id));
         cgroups.Remove(directories.Cgroup(id));
@@ -170,6 +171,7 @@ internal sealed partial class OciRuntime(
         check?.Dispose();
         watcher?.Dispose();
         starts.Dispose();
+        evicting.Dispose();
         actions.Dispose();
         parts.Logs.Dispose();
     }
@@ -198,16 +200,17 @@ internal sealed partial class OciRuntime(
         }
     }
 
-    private void Prepare(ContainerStart start)
+    private async Task PrepareAsync(ContainerStart start, RuntimeFeatures here, CancellationToken ct)
     {
         var id = start.Record.Id;
-        var (upper, work, root) = (Below(id, "upper")[0], Below(id, "work")[0], directories.Root(id));
-        Array.ForEach([upper, work, root], path => Directory.CreateDirectory(path));
+        var root = directories.Root(id);
+        Directory.CreateDirectory(root);
+        var (upper, work) = await writable.PrepareAsync(id, (long?)start.Spec.Resources?.Limits?.EphemeralStorage?.Value, ct);
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         qos.Prepare(start);
         Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
-        var spec = ContainerConfig.Make(start, directories, root, Features, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
+        var spec = ContainerConfig.Make(start, directories, root, here, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
             new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OwnerFile });
@@ -299,8 +302,6 @@ internal sealed partial class OciRuntime(
     }
 
     private static string Taken(Forward taken, string by) => $"node port {taken} is published by {by} already; choose another hostPort";
-
-    private string[] Below(string id, params string[] names) => [.. names.Select(name => Path.Combine(directories.Container(id), name))];
 
     private static void DeleteTree(string path)
     {

@@ -20,6 +20,9 @@ internal sealed record RuntimeFeatures(
     /// <summary>Whether AppArmor is on in the kernel.</summary>
     public bool HasAppArmor { get; init; }
 
+    /// <summary>Name of the agent's own AppArmor profile; null: it is not loaded.</summary>
+    public string? DefaultAppArmorProfile { get; init; }
+
     /// <summary>Highest real-time priority that containers may be given; 0: none.</summary>
     public int MaxRealtimePriority { get; init; }
 

@@ -76,6 +76,15 @@ internal sealed class WorkloadSet(string key, TimeProvider time)
         }
     }
 
+    /// <summary>What a workload is to run at this moment; null: nothing.</summary>
+    public WorkloadTarget? ToRun(string name)
+    {
+        lock (gate)
+        {
+            return OrderOf(name, DateTimeOffset.UnixEpoch).Target;
+        }
+    }
+
     /// <summary>What a workload may have to be: the newest version, and the one to go back to.</summary>
     public IReadOnlyList<WorkloadTarget> TargetsOf(string name)
     {

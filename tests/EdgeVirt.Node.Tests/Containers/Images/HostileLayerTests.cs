@@ -25,8 +25,8 @@ internal sealed class HostileLayerTests
         yield return Attack("hard_link_through_symlink", ImageRefusedReason.EscapingLink, tar => tar.Symlink("s", "../../../../sentinel").HardLink("x", "s/victim"));
         yield return Attack("hard_link_to_nothing", ImageRefusedReason.EscapingLink, tar => tar.HardLink("x", "absent"));
         yield return Attack("hard_link_to_whiteout", ImageRefusedReason.EscapingLink, tar => tar.File(".wh.gone", "").HardLink("x", "gone"));
-        yield return Attack("character_device", ImageRefusedReason.DeviceNode, tar => tar.Add('3', "dev/mem"));
-        yield return Attack("block_device", ImageRefusedReason.DeviceNode, tar => tar.Add('4', "dev/sda"));
+        yield return Attack("a_device_that_is_a_whiteout", ImageRefusedReason.DeviceNode, tar => tar.Add('3', "dev/mem"));
+        yield return Attack("a_block_device_without_a_number", ImageRefusedReason.DeviceNode, tar => tar.Add('4', "dev/sda"));
         yield return Attack("whiteout_of_parent", ImageRefusedReason.BadWhiteout, tar => tar.File(".wh...", ""));
         yield return Attack("whiteout_of_self", ImageRefusedReason.BadWhiteout, tar => tar.File("a/.wh..", ""));
         yield return Attack("whiteout_of_nothing", ImageRefusedReason.BadWhiteout, tar => tar.File(".wh.", ""));

@@ -1,6 +1,4 @@
-using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
-using EdgeVirt.Node.Containers.Images;
 
 namespace EdgeVirt.Node.Tests.Containers.Images;
 
@@ -59,25 +57,14 @@ internal sealed class PodmanTreeTests
 
         await PodmanAsync("push", "--quiet", "--format", "oci", "localhost/tree", $"oci:{_fixture.Layout}:v1");
         await PodmanAsync("push", "--quiet", "--format", "oci", "--tls-verify=false", "--compression-format", format, "localhost/tree", $"docker://127.0.0.1:{_registry.Port}/tree:1");
-        _fixture.Options = _fixture.Options with { Registries = new Dictionary<string, RegistryAccess> { ["registry.test"] = new() { Url = _registry.Url } } };
-        var stored = await _fixture.Open().EnsureAsync(StoreFixture.Reference("registry.test/tree:1"), ImagePullPolicy.IfNotPresent, CancellationToken.None);
+        var stored = await _fixture.PullAsync(_registry, "tree:1");
         Assert.That(stored.LayerDirectories, Has.Count.EqualTo(3));
 
         var expected = Path.Combine(_fixture.Root, "expected");
         await RunAsync("umoci", "unpack", "--image", $"{_fixture.Layout}:v1", expected);
-        string Made(string name) => Directory.CreateDirectory(Path.Combine(_fixture.Root, name)).FullName;
-        var merged = Made("merged");
-        Overlay.Mount(stored.LayerDirectories, Made("upper"), Made("work"), merged);
-        try
-        {
-            var tree = await StoreFixture.DescribeAsync(merged);
-            Assert.That(tree, Is.EqualTo(await StoreFixture.DescribeAsync(Path.Combine(expected, "rootfs"))), "umoci");
-            Assert.That(tree, Is.EqualTo(await StoreFixture.DescribeAsync((await PodmanAsync("image", "mount", "localhost/tree")).Trim())), "podman");
-        }
-        finally
-        {
-            Mounts.Unmount(merged, detach: true);
-        }
+        var tree = await _fixture.DescribeAsync(stored);
+        Assert.That(tree, Is.EqualTo(await StoreFixture.DescribeAsync(Path.Combine(expected, "rootfs"))), "umoci");
+        Assert.That(tree, Is.EqualTo(await StoreFixture.DescribeAsync((await PodmanAsync("image", "mount", "localhost/tree")).Trim())), "podman");
     }
 
     private static Task<string> RunAsync(string file, params string[] arguments) => StoreFixture.RunAsync(file, arguments);

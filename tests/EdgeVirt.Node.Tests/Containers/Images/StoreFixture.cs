@@ -11,6 +11,7 @@ namespace EdgeVirt.Node.Tests.Containers.Images;
 internal sealed class StoreFixture : IDisposable
 {
     private readonly List<ImageStore> _stores = [];
+    private int _described;
 
     public StoreFixture()
     {
@@ -57,6 +58,30 @@ internal sealed class StoreFixture : IDisposable
             .Where(path => File.Exists(path) || Path.GetDirectoryName(path) == Layers).Select(path => Path.GetRelativePath(Options.ImagesDirectory, path))]
         : [];
 
+    /// <summary>Pulls <c>registry.test/NAME</c> from a registry into a new store.</summary>
+    public Task<StoredImage> PullAsync(DockerRegistry registry, string name)
+    {
+        Options = Options with { Registries = new Dictionary<string, RegistryAccess> { ["registry.test"] = new() { Url = registry.Url } } };
+        return Open().EnsureAsync(Reference($"registry.test/{name}"), ImagePullPolicy.IfNotPresent, CancellationToken.None);
+    }
+
+    /// <summary><see cref="DescribeAsync(string)"/> of the tree that a container of an image would see.</summary>
+    public async Task<string> DescribeAsync(StoredImage image)
+    {
+        var place = Directory.CreateDirectory(Path.Combine(Root, $"container-{++_described}")).FullName;
+        string Made(string name) => Directory.CreateDirectory(Path.Combine(place, name)).FullName;
+        var merged = Made("merged");
+        Overlay.Mount(image.LayerDirectories, Made("upper"), Made("work"), merged);
+        try
+        {
+            return await DescribeAsync(merged);
+        }
+        finally
+        {
+            Mounts.Unmount(merged, detach: true);
+        }
+    }
+
     /// <summary>Type, mode, owner, size, time, link target and link count of every entry, contents and attributes.</summary>
     public static async Task<string> DescribeAsync(string tree)
     {
@@ -64,7 +89,8 @@ internal sealed class StoreFixture : IDisposable
             "-o", "-mindepth", "1", "-type", "d", "-printf", "%P|%y|%m|%U:%G|%T@\\n");
         var contents = await RunAsync("find", tree, "-type", "f", "-exec", "sha256sum", "{}", "+");
         var attributes = await RunAsync("getfattr", "-R", "-h", "-d", "-m", "-", "-e", "hex", "--absolute-names", tree);
-        return Sorted(entries) + "\n" + Sorted(contents.Replace(tree, "", StringComparison.Ordinal)) + "\n" + attributes.Replace(tree, "", StringComparison.Ordinal);
+        var devices = await RunAsync("find", tree, "(", "-type", "c", "-o", "-type", "b", ")", "-exec", "stat", "-c", "%n %t:%T", "{}", "+");
+        return Sorted(entries) + "\n" + Sorted(devices.Replace(tree, "", StringComparison.Ordinal)) + "\n" + Sorted(contents.Replace(tree, "", StringComparison.Ordinal)) + "\n" + attributes.Replace(tree, "", StringComparison.Ordinal);
     }
 
     public static async Task<string> RunAsync(string file, params string[] arguments) =>

@@ -103,7 +103,8 @@ internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimi
                 tree.MakeFifo(path, entry.Metadata);
                 break;
             default:
-                throw new ImageRefusedException(ImageRefusedReason.DeviceNode, $"Layer refused: '{Show(path)}' is a device node; containers get theirs from the node.");
+                MakeDevice(path, entry);
+                break;
         }
     }
 
@@ -192,6 +193,20 @@ internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimi
         {
             throw new ImageRefusedException(ImageRefusedReason.EscapingLink, $"Layer refused: hard link '{Show(path)}': {escaping.Message}", escaping);
         }
+    }
+
+    /// <summary>
+    /// Made as it is, as other engines do: what a container may open is decided by its control group and not by what lies in its image, and
+    /// on the node itself nobody but root gets near a layer. But 0:0 is how overlayfs says that something is hidden.
+    /// </summary>
+    private void MakeDevice(byte[] path, TarEntry entry)
+    {
+        if (entry.Device is { Major: 0, Minor: 0 })
+        {
+            throw new ImageRefusedException(ImageRefusedReason.DeviceNode, $"Layer refused: '{Show(path)}' is a device node without a number.");
+        }
+
+        tree.MakeDevice(path, entry.Kind == TarKind.BlockDevice, entry.Device, entry.Metadata);
     }
 
     private static ImageRefusedException BadWhiteout(ReadOnlySpan<byte> path) =>

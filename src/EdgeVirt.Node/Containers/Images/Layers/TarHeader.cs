@@ -21,6 +21,10 @@ internal readonly ref struct TarHeader(ReadOnlySpan<byte> block)
 
     public long Modified => Number(_block[136..148]);
 
+    public long DeviceMajor => Number(_block[329..337]);
+
+    public long DeviceMinor => Number(_block[337..345]);
+
     public byte[] LinkName => Text(_block[157..257]).ToArray();
 
     public byte[] Name

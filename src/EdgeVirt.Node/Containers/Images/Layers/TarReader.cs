@@ -1,3 +1,4 @@
+using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
 
 namespace EdgeVirt.Node.Containers.Images.Layers;
@@ -89,7 +90,8 @@ internal sealed class TarReader(Stream source)
             '0' or '\0' or '7' => name is [.., (byte)'/'] ? TarKind.Directory : TarKind.File,
             '1' => TarKind.HardLink,
             '2' => TarKind.SymbolicLink,
-            '3' or '4' => TarKind.Device,
+            '3' => TarKind.CharacterDevice,
+            '4' => TarKind.BlockDevice,
             '5' => TarKind.Directory,
             '6' => TarKind.Fifo,
             var type => throw new ImageRefusedException(ImageRefusedReason.UnsupportedEntry, $"Layer refused: an entry has type '{type}', which image layers must not have."),
@@ -108,11 +110,17 @@ internal sealed class TarReader(Stream source)
             ModifiedSeconds = seconds,
             ModifiedNanoseconds = nanoseconds,
             Attributes = pax.Attributes(),
-        });
+        })
+        {
+            Device = kind is TarKind.CharacterDevice or TarKind.BlockDevice ? Device(header.DeviceMajor, header.DeviceMinor) : default,
+        };
     }
 
     /// <summary>The largest number means "leave as it is" to chown, so it is no owner.</summary>
     private static uint Owner(long number) => number is >= 0 and < uint.MaxValue ? (uint)number : throw Damaged("an owner is out of range");
+
+    private static DeviceNumber Device(long major, long minor) =>
+        major is >= 0 and <= DeviceNumber.MaxMajor && minor is >= 0 and <= DeviceNumber.MaxMinor ? new DeviceNumber((uint)major, (uint)minor) : throw Damaged("a device's number is out of range");
 
     private void Content(long size)
     {

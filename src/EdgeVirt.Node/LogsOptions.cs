@@ -27,6 +27,9 @@ internal sealed record LogsOptions
     /// <summary>Most memory for logs of all containers, bytes.</summary>
     public long MemorySizeBytes { get; init; } = 64L << 20;
 
+    /// <summary>Most that all logs together take of the data partition, bytes; then the oldest of runs that ended go first.</summary>
+    public long MaxTotalSizeBytes { get; init; } = 1L << 30;
+
     /// <summary>Bytes of a file as conmon is to write it: in memory the files are smaller, and more of them are kept.</summary>
     public long PieceBytes => Storage == LogStorage.Memory ? Math.Min(MaxSizeBytes, MemoryLogs.PieceBytes) : MaxSizeBytes;
 
@@ -65,6 +68,11 @@ internal sealed record LogsOptions
             yield return "logs.flushIntervalSeconds must be between 10 and 86400";
         }
 
+        if (MaxTotalSizeBytes < MaxSizeBytes)
+        {
+            yield return "logs.maxTotalSize must be at least logs.maxSize";
+        }
+
         if (MemorySizeBytes is < LeastMemory or > MostMemory)
         {
             yield return "logs.memorySize must be between 4Mi and 4Gi";
@@ -85,12 +93,15 @@ internal sealed record LogsOptionsFile
 
     public Quantity? MemorySize { get; init; }
 
+    public Quantity? MaxTotalSize { get; init; }
+
     public LogsOptions Over(LogsOptions options) => options with
     {
         MaxSizeBytes = (long?)MaxSize?.Value ?? options.MaxSizeBytes,
         MaxFiles = MaxFiles ?? options.MaxFiles,
         Storage = Storage ?? options.Storage,
         FlushIntervalSeconds = FlushIntervalSeconds ?? options.FlushIntervalSeconds,
+        MaxTotalSizeBytes = (long?)MaxTotalSize?.Value ?? options.MaxTotalSizeBytes,
         MemorySizeBytes = (long?)MemorySize?.Value ?? options.MemorySizeBytes,
     };
 }

@@ -20,12 +20,17 @@ internal sealed partial class LogRotation : IDisposable
     private readonly ILogger<LogRotation> log;
     private readonly ConcurrentDictionary<string, RunLog> logs = new();
     private readonly ConcurrentDictionary<string, FileSystemWatcher> watchers = new();
+    private static readonly TimeSpan TotalInterval = TimeSpan.FromSeconds(10);
+
+    private readonly TimeProvider time;
     private readonly Lock opening = new();
     private readonly MemoryLogs memory;
+    private ITimer? total;
+    private bool hasGrown = true;
 
     public LogRotation(NodeDirectories directories, RecordStore records, LogsOptions options, TimeProvider time, ILogger<LogRotation> log)
     {
-        (this.directories, this.records, this.options, this.log) = (directories, records, options, log);
+        (this.directories, this.records, this.options, this.time, this.log) = (directories, records, options, time, log);
         memory = new MemoryLogs(directories, records, options, time, (id, e) => LogNotKept(id, e.Message));
     }
 
@@ -42,6 +47,7 @@ internal sealed partial class LogRotation : IDisposable
         }
 
         SettleAll();
+        total = time.CreateTimer(_ => Guarded("all", HoldTotal), null, TotalInterval, TotalInterval);
     }
 
     /// <summary>Makes ready what a new run's conmon is to write.</summary>
@@ -63,6 +69,7 @@ internal sealed partial class LogRotation : IDisposable
         var begun = New(record.Id, isInMemory);
         begun.Files.Begin();
         logs[record.Id] = begun;
+        Volatile.Write(ref hasGrown, true);
         return new LogTarget(isInMemory ? directories.MemoryLog(record.Id) : directories.LiveLog(record.Id), limits.PieceBytes);
     }
 
@@ -85,6 +92,7 @@ internal sealed partial class LogRotation : IDisposable
 
     public void Dispose()
     {
+        total?.Dispose();
         foreach (var watcher in watchers.Values)
         {
             watcher.Dispose();
@@ -171,11 +179,32 @@ internal sealed partial class LogRotation : IDisposable
             LogLost(id);
         }
 
+        Volatile.Write(ref hasGrown, true);
         if (run.IsInMemory)
         {
             memory.Turned(id);
         }
     });
+
+    // Each log has its limits, so that all together grow only when one turns over or begins.
+    private void HoldTotal()
+    {
+        if (!Interlocked.Exchange(ref hasGrown, false))
+        {
+            return;
+        }
+
+        var surplus = LogTotal.Surplus(LogTotal.Read(directories, records), options.MaxTotalSizeBytes);
+        foreach (var piece in surplus)
+        {
+            File.Delete(piece.Path);
+        }
+
+        if (surplus.Count > 0)
+        {
+            LogSurplus(surplus.Sum(piece => piece.Length), options.MaxTotalSizeBytes);
+        }
+    }
 
     // On a watch's own thread, where nobody else would catch it.
     private void Guarded(string id, Action action)
@@ -195,6 +224,9 @@ internal sealed partial class LogRotation : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The log of {Id} could not be kept: {Problem}")]
     private partial void LogNotKept(string id, string problem);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Removed {Bytes} bytes of the oldest logs: all together were over logs.maxTotalSize, {Most} bytes")]
+    private partial void LogSurplus(long bytes, long most);
 
     private sealed record RunLog(RotatedLog Files, bool IsInMemory);
 }

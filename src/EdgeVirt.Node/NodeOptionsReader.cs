@@ -172,6 +172,7 @@ internal sealed record NodeOptionsFile
 
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
+    UseStringEnumConverter = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
     AllowTrailingCommas = true)]

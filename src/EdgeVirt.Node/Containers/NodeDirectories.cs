@@ -36,6 +36,9 @@ internal sealed class NodeDirectories(NodeOptions options)
     /// <summary>The names by which monitors write logs, of all runs in one directory, so that one watch sees them all.</summary>
     public string LiveLogs { get; } = Path.GetFullPath(Path.Combine(options.DataDir, "logs"));
 
+    /// <summary>A tmpfs of its own: the same for runs whose newest lines are in memory, and a directory of pieces for each.</summary>
+    public string MemoryLogs { get; } = Path.GetFullPath(Path.Combine(options.RunDir, "logs"));
+
     /// <summary>The tmpfs.</summary>
     public string Private { get; } = Path.Combine(options.RunDir, "private");
 
@@ -72,6 +75,10 @@ internal sealed class NodeDirectories(NodeOptions options)
     public string Root(string id) => Path.Combine(Containers, id, "rootfs");
 
     public string LiveLog(string id) => Path.Combine(LiveLogs, id + LogSuffix);
+
+    public string MemoryLog(string id) => Path.Combine(MemoryLogs, id + LogSuffix);
+
+    public string MemoryPieces(string id) => Path.Combine(MemoryLogs, id);
 
     /// <summary>Whose log it is, also where conmon has just begun it.</summary>
     public static string IdOfLiveLog(string path) => Path.GetFileName(path) is var name && name.LastIndexOf(LogSuffix, StringComparison.Ordinal) is > 0 and var end ? name[..end] : name;

@@ -38,7 +38,7 @@ internal sealed class RealWorkload : IAsyncDisposable
         var volumes = new WorkloadVolumes(Directories, Persistent);
         agent = new AgentUnderTest(
             options,
-            records => Runtime = new OciRuntime(Directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(Directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]), new LogRotation(Directories, records, options.Logs, NullLogger<LogRotation>.Instance)), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            records => Runtime = new OciRuntime(Directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(Directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]), new LogRotation(Directories, records, options.Logs, TimeProvider.System, NullLogger<LogRotation>.Instance)), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
             new Image(directory.Subdirectory("layer")),
             TimeProvider.System);
     }

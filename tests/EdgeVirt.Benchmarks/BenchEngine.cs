@@ -32,7 +32,7 @@ internal sealed class BenchEngine(NodeOptions options, RecordStore records, OciR
         var records = new RecordStore(directories, NullLogger<RecordStore>.Instance);
         var network = new NodeNetwork(options, hostNamespace);
         var volumes = new WorkloadVolumes(directories, new PersistentVolumes(directories, NullLogger<PersistentVolumes>.Instance));
-        var parts = new SandboxParts(network, volumes, new ContainerMounts(directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]), new LogRotation(directories, records, options.Logs, NullLogger<LogRotation>.Instance));
+        var parts = new SandboxParts(network, volumes, new ContainerMounts(directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]), new LogRotation(directories, records, options.Logs, TimeProvider.System, NullLogger<LogRotation>.Instance));
         var runtime = new OciRuntime(directories, records, parts, new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance);
         records.Load();
         await runtime.RecoverAsync(CancellationToken.None);

@@ -70,10 +70,11 @@ public sealed class NodeOptionsTests
         var file = Path.GetTempFileName();
         try
         {
-            File.WriteAllText(file, """{ "logs": { "maxSize": "1Mi" } }""");
+            File.WriteAllText(file, """{ "logs": { "maxSize": "1Mi", "storage": "Memory", "flushIntervalSeconds": 60, "memorySize": "16Mi", "maxTotalSize": "100Mi" } }""");
             var logs = NodeOptionsReader.Read(["--config", file], _ => null).Logs;
-            Assert.That(logs, Is.EqualTo(new LogsOptions { MaxSizeBytes = 1 << 20, MaxFiles = 5 }));
-            Assert.That(logs.With(new LogsSpec { MaxFiles = 2 }), Is.EqualTo(new LogsOptions { MaxSizeBytes = 1 << 20, MaxFiles = 2 }));
+            Assert.That(logs, Is.EqualTo(new LogsOptions { MaxSizeBytes = 1 << 20, MaxFiles = 5, Storage = LogStorage.Memory, FlushIntervalSeconds = 60, MemorySizeBytes = 16 << 20, MaxTotalSizeBytes = 100 << 20 }));
+            Assert.That(logs.With(new LogsSpec { MaxFiles = 2, Storage = LogStorage.Disk }), Is.EqualTo(logs with { MaxFiles = 2, Storage = LogStorage.Disk }));
+            Assert.That((logs.PieceBytes, logs.PiecesKept), Is.EqualTo((256 << 10, 20)), "in memory files are small, and as much is kept");
             File.WriteAllText(file, """{ "logs": { "maxSize": "1Ki", "maxFiles": 0 } }""");
             Assert.That(
                 () => NodeOptionsReader.Read(["--config", file], _ => null),

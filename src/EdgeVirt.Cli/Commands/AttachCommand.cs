@@ -25,13 +25,7 @@ internal static class AttachCommand
     private static async Task<int> RunAsync(Invocation invocation, CancellationToken ct)
     {
         var terminal = invocation.Terminal;
-        var tty = invocation.Get(Tty);
-        if (tty && !terminal.InIsTerminal)
-        {
-            invocation.Note("standard input is no terminal: going on without -t");
-            tty = false;
-        }
-
+        var tty = ProgramStreams.HasTerminal(invocation, Tty);
         var request = new AttachRequest
         {
             Workload = invocation.Get(Workload), Container = invocation.Get(ChannelOptions.Container) ?? "", Stdin = invocation.Get(Stdin), Tty = tty, Size = tty ? terminal.Size() : null,
@@ -39,13 +33,10 @@ internal static class AttachCommand
         using var left = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var detached = false;
         await using var channel = await ChannelOptions.OpenAsync(invocation, request.Workload, "attach", new OpenChannel { Attach = request }, ct);
-        using var raw = tty ? terminal.EnterRaw() : null;
-        using var sizes = tty ? terminal.WatchSize(() => ProgramStreams.SendSize(terminal, channel, ct)) : null;
+        using var given = tty ? ProgramStreams.GiveTerminal(terminal, channel, ct) : null;
         if (request.Stdin)
         {
-            var input = tty ? new DetachKeys(terminal.InBytes, Detach) : terminal.InBytes;
-            // Not waited for: a read of a terminal ends only with the next key.
-            _ = Task.Run(() => ProgramStreams.SendInputAsync(input, channel, ct), CancellationToken.None);
+            ProgramStreams.BeginInput(tty ? new DetachKeys(terminal.InBytes, Detach) : terminal.InBytes, channel, ct);
         }
 
         try

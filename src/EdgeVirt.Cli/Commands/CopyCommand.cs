@@ -62,35 +62,17 @@ internal static class CopyCommand
         await using var channel = await OpenAsync(
             invocation, to, new CopyRequest { Container = to.Container, Path = to.Path, ToContainer = true, Name = Path.GetFileName(path) }, ct);
         await using var stream = new MessageWriteStream(channel.SendAsync);
-        await WatchAsync(invocation, () => stream.Bytes, async stop =>
-        {
-            using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            var sending = Task.Run(
-                async () =>
+        await WatchAsync(
+            invocation,
+            () => stream.Bytes,
+            stop => channel.SendUntilClosedAsync(
+                async over =>
                 {
-                    await TreeSender.SendAsync(source, stream, over.Token);
-                    await stream.EndAsync(over.Token);
+                    await TreeSender.SendAsync(source, stream, over);
+                    await stream.EndAsync(over);
                 },
-                over.Token);
-
-            // It closes when all is in its place, or as soon as it is clear that it will not be.
-            var closing = UntilClosedAsync(channel, over.Token);
-            try
-            {
-                if (await Task.WhenAny(sending, closing) == sending)
-                {
-                    await sending;
-                }
-
-                await closing;
-                await sending;
-            }
-            finally
-            {
-                await over.CancelAsync();
-                await Task.WhenAll(sending, closing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }, ct);
+                stop),
+            ct);
     }
 
     private static async Task ReceiveAsync(Invocation invocation, RootedDirectory root, CopyPath from, CopyPath to, CancellationToken ct)
@@ -109,13 +91,6 @@ internal static class CopyCommand
     {
         request.Workload = remote.Workload;
         return ChannelOptions.OpenAsync(invocation, remote.Workload!, Endpoint, new OpenChannel { Copy = request }, ct);
-    }
-
-    private static async Task UntilClosedAsync(ClientChannel channel, CancellationToken ct)
-    {
-        await foreach (var _ in channel.ReadAllAsync(ct))
-        {
-        }
     }
 
     private static Task<bool> WatchAsync(Invocation invocation, Func<long> bytes, Func<CancellationToken, Task> copy, CancellationToken ct) =>

@@ -26,13 +26,7 @@ internal static class ExecCommand
     private static async Task<int> RunAsync(Invocation invocation, CancellationToken ct)
     {
         var terminal = invocation.Terminal;
-        var tty = invocation.Get(Tty);
-        if (tty && !terminal.InIsTerminal)
-        {
-            invocation.Note("standard input is no terminal: going on without -t");
-            tty = false;
-        }
-
+        var tty = ProgramStreams.HasTerminal(invocation, Tty);
         var request = new ExecRequest
         {
             Workload = invocation.Get(Workload),
@@ -48,12 +42,10 @@ internal static class ExecCommand
         }
 
         await using var channel = await ChannelOptions.OpenAsync(invocation, request.Workload, "exec", new OpenChannel { Exec = request }, ct);
-        using var raw = tty ? terminal.EnterRaw() : null;
-        using var sizes = tty ? terminal.WatchSize(() => ProgramStreams.SendSize(terminal, channel, ct)) : null;
+        using var given = tty ? ProgramStreams.GiveTerminal(terminal, channel, ct) : null;
         if (request.Stdin)
         {
-            // Not waited for: a read of a terminal ends only with the next key. What fails there shows in what is read.
-            _ = Task.Run(() => ProgramStreams.SendInputAsync(terminal.InBytes, channel, ct), CancellationToken.None);
+            ProgramStreams.BeginInput(terminal.InBytes, channel, ct);
         }
 
         return await ProgramStreams.ShowAsync(terminal, channel, ct) ?? throw ChannelFaults.Broken("nothing was said about how the program ended");

@@ -83,7 +83,7 @@ internal static class VolumeCommand
         var volume = invocation.Get(Volume);
         var open = new OpenChannel { VolumeDelete = new VolumeDeleteRequest { Volume = volume } };
         await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/delete", open, ct);
-        await UntilClosedAsync(channel, ct);
+        await channel.UntilClosedAsync(ct);
         invocation.Say($"Volume '{volume}' is deleted.");
         return ExitCodes.Ok;
     }
@@ -170,40 +170,15 @@ internal static class VolumeCommand
         return ExitCodes.Ok;
     }
 
-    // The node closes when all is in its place, or as soon as it is clear that it will not be.
     private static async Task<bool> SendAsync(FileStream file, MessageWriteStream stream, ClientChannel channel, CancellationToken ct)
     {
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var sending = Task.Run(
-            async () =>
+        await channel.SendUntilClosedAsync(
+            async over =>
             {
-                await file.CopyToAsync(stream, over.Token);
-                await stream.EndAsync(over.Token);
+                await file.CopyToAsync(stream, over);
+                await stream.EndAsync(over);
             },
-            over.Token);
-        var closing = UntilClosedAsync(channel, over.Token);
-        try
-        {
-            if (await Task.WhenAny(sending, closing) == sending)
-            {
-                await sending;
-            }
-
-            await closing;
-            await sending;
-            return true;
-        }
-        finally
-        {
-            await over.CancelAsync();
-            await Task.WhenAll(sending, closing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    private static async Task UntilClosedAsync(ClientChannel channel, CancellationToken ct)
-    {
-        await foreach (var _ in channel.ReadAllAsync(ct))
-        {
-        }
+            ct);
+        return true;
     }
 }

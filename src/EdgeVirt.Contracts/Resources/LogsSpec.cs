@@ -11,4 +11,20 @@ public sealed record LogsSpec
 
     /// <summary>How many files are kept of each run of a container, that which is being written among them; 1 to 100.</summary>
     public int? MaxFiles { get; init; }
+
+    /// <summary>Where what is written goes first; absent: as the node says.</summary>
+    public LogStorage? Storage { get; init; }
+
+    /// <summary>With <see cref="LogStorage.Memory"/>, seconds after which lines are on the disk at the latest, 10 to 86400; a power cut takes what is not.</summary>
+    public int? FlushIntervalSeconds { get; init; }
+}
+
+/// <summary>Where what a container writes goes first.</summary>
+public enum LogStorage
+{
+    /// <summary>To the disk.</summary>
+    Disk,
+
+    /// <summary>To memory, and to the disk seldom: in time, and when a run failed or the agent ends. It spares flash.</summary>
+    Memory,
 }

@@ -18,5 +18,15 @@ internal static partial class WorkloadValidation
         {
             v.Add($"{path}.maxFiles", $"must be between 1 and {MostLogFiles}");
         }
+
+        if (logs?.FlushIntervalSeconds is < 10 or > 86_400)
+        {
+            v.Add($"{path}.flushIntervalSeconds", "must be between 10 and 86400");
+        }
+
+        if (logs is { Storage: LogStorage.Disk, FlushIntervalSeconds: not null })
+        {
+            v.Add($"{path}.flushIntervalSeconds", "is for storage: Memory");
+        }
     }
 }

@@ -12,6 +12,9 @@ internal sealed class NodeDirectories(NodeOptions options)
 {
     private const string LogSuffix = ".log";
 
+    /// <summary>Of the node's ids that workloads with user namespaces of their own get, the first.</summary>
+    public uint FirstHostId { get; } = (uint)options.UserNamespaceFirstId;
+
     /// <summary>A directory per container run.</summary>
     public string Containers { get; } = Path.Combine(options.DataDir, "containers");
 
@@ -33,11 +36,17 @@ internal sealed class NodeDirectories(NodeOptions options)
     /// <summary>The names by which monitors write logs, of all runs in one directory, so that one watch sees them all.</summary>
     public string LiveLogs { get; } = Path.GetFullPath(Path.Combine(options.DataDir, "logs"));
 
+    /// <summary>A tmpfs of its own: the same for runs whose newest lines are in memory, and a directory of pieces for each.</summary>
+    public string MemoryLogs { get; } = Path.GetFullPath(Path.Combine(options.RunDir, "logs"));
+
     /// <summary>The tmpfs.</summary>
     public string Private { get; } = Path.Combine(options.RunDir, "private");
 
     /// <summary>Network namespaces, a bind mount per workload.</summary>
     public string NetworkNamespaces { get; } = Path.Combine(options.RunDir, "netns");
+
+    /// <summary>User namespaces, a bind mount per workload that has its own.</summary>
+    public string UserNamespaces { get; } = Path.Combine(options.RunDir, "userns");
 
     /// <summary>State of the OCI runtime.</summary>
     public string RuntimeState => Path.Combine(Private, "runtime");
@@ -67,6 +76,10 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     public string LiveLog(string id) => Path.Combine(LiveLogs, id + LogSuffix);
 
+    public string MemoryLog(string id) => Path.Combine(MemoryLogs, id + LogSuffix);
+
+    public string MemoryPieces(string id) => Path.Combine(MemoryLogs, id);
+
     /// <summary>Whose log it is, also where conmon has just begun it.</summary>
     public static string IdOfLiveLog(string path) => Path.GetFileName(path) is var name && name.LastIndexOf(LogSuffix, StringComparison.Ordinal) is > 0 and var end ? name[..end] : name;
 
@@ -91,6 +104,11 @@ internal sealed class NodeDirectories(NodeOptions options)
     public string Sandbox(string id) => Path.Combine(Sandboxes, id);
 
     public string NetworkNamespace(string sandboxId) => Path.Combine(NetworkNamespaces, sandboxId);
+
+    public string UserNamespace(string sandboxId) => Path.Combine(UserNamespaces, sandboxId);
+
+    /// <summary>Of a sandbox with a user namespace of its own; null: it has none.</summary>
+    public string? UserNamespaceOf(SandboxRecord sandbox) => sandbox.FirstHostId is null ? null : UserNamespace(sandbox.Id);
 
     public string SecretVolumes(string sandboxId) => Path.Combine(Private, "volumes", sandboxId);
 

@@ -18,6 +18,9 @@ public sealed class LogsTests
     [TestCase("{maxSize: 2Gi}", "maxSize", "between 256Ki and 1Gi")]
     [TestCase("{maxSize: much}", "maxSize", "quantity")]
     [TestCase("{maxFiles: 0}", "maxFiles", "between 1 and 100")]
+    [TestCase("{storage: Memory, flushIntervalSeconds: 1}", "flushIntervalSeconds", "between 10 and 86400")]
+    [TestCase("{storage: Disk, flushIntervalSeconds: 60}", "flushIntervalSeconds", "storage: Memory")]
+    [TestCase("{storage: Tape}", "storage", "Memory")]
     [TestCase("{maxFile: 1}", "maxFile", "")]
     public void What_cannot_be_is_refused_by_field(string logs, string field, string reason)
     {

@@ -63,6 +63,7 @@ internal abstract class RealContainersFixture
             await agent.DisposeAsync();
             NetworkNamespaces.Delete(Host);
             Mounts.Unmount(directories.Private, detach: true);
+            Mounts.Unmount(directories.MemoryLogs, detach: true);
             directory.Dispose();
         }
     }
@@ -98,6 +99,7 @@ internal abstract class RealContainersFixture
         Assert.That(Directory.GetFileSystemEntries(directories.Sandboxes), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.Exits), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.NetworkNamespaces), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(directories.UserNamespaces), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.Bundles), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.RuntimeState), Is.Empty);
         Assert.That(Mounts.List().Where(mount => mount.Target.StartsWith(directory.Path + "/")).Select(mount => mount.Target), Is.EquivalentTo([Host, directories.Private]));
@@ -162,7 +164,7 @@ internal abstract class RealContainersFixture
         var hostPaths = new HostPaths(options.AllowedHostPaths);
         return new AgentUnderTest(
             options,
-            records => new OciRuntime(directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(directories, volumes, hostPaths), hostPaths, new DeviceFinder(options.Devices), new LogRotation(directories, records, options.Logs, rotation)), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            records => new OciRuntime(directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(directories, volumes, hostPaths), hostPaths, new DeviceFinder(options.Devices), new LogRotation(directories, records, options.Logs, TimeProvider.System, rotation)), new QualityOfService(directories, options, new Cgroups()), TimeProvider.System, NullLogger<OciRuntime>.Instance),
             image,
             TimeProvider.System);
     }

@@ -23,7 +23,7 @@ internal sealed class ContainerLogs(NodeDirectories directories, RecordStore rec
     {
         var record = Find(request);
         var since = request.SinceUnixMs > 0 ? request.SinceUnixMs * 1_000_000 : 0;
-        using var first = new LogReader(() => LogPieces.In(directories.Container(record.Id)));
+        using var first = new LogReader(() => LogPieces.Of(record.Id, directories));
         if (request.Tail >= 0)
         {
             first.SeekToTail(request.Tail);
@@ -69,7 +69,7 @@ internal sealed class ContainerLogs(NodeDirectories directories, RecordStore rec
                 {
                     record = next;
                     reader.Dispose();
-                    reader = new LogReader(() => LogPieces.In(directories.Container(next.Id)));
+                    reader = new LogReader(() => LogPieces.Of(next.Id, directories));
                 }
             }
         }

@@ -85,11 +85,13 @@ internal sealed class LogReader(Func<IReadOnlyList<LogPiece>> list) : IDisposabl
         return false;
     }
 
-    private static FileStream? Open(LogPiece piece)
+    private static FileStream? Open(LogPiece piece) => Open(piece.Path) ?? (piece.PathAfter is { } after ? Open(after) : null);
+
+    private static FileStream? Open(string path)
     {
         try
         {
-            return new FileStream(piece.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

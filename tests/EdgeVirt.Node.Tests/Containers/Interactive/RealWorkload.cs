@@ -30,13 +30,15 @@ internal sealed class RealWorkload : IAsyncDisposable
 
     private RealWorkload()
     {
+        // As the agent makes its data directory: a user namespace's root has to pass.
+        File.SetUnixFileMode(directory.Path, (UnixFileMode)0x1C9);
         options = new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") };
         Directories = new NodeDirectories(options);
         Persistent = new PersistentVolumes(Directories, NullLogger<PersistentVolumes>.Instance);
         var volumes = new WorkloadVolumes(Directories, Persistent);
         agent = new AgentUnderTest(
             options,
-            records => Runtime = new OciRuntime(Directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(Directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]), new LogRotation(Directories, records, options.Logs, NullLogger<LogRotation>.Instance)), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
+            records => Runtime = new OciRuntime(Directories, records, new SandboxParts(new NodeNetwork(options, Host), volumes, new ContainerMounts(Directories, volumes, new HostPaths([])), new HostPaths([]), new DeviceFinder([]), new LogRotation(Directories, records, options.Logs, TimeProvider.System, NullLogger<LogRotation>.Instance)), new QualityOfService(Directories, options, Cgroups), TimeProvider.System, NullLogger<OciRuntime>.Instance),
             new Image(directory.Subdirectory("layer")),
             TimeProvider.System);
     }

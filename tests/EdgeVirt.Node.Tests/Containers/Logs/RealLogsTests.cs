@@ -104,6 +104,35 @@ internal sealed class RealLogsTests : RealContainersFixture
         Assert.That(lines[^1].Text.ToStringUtf8(), Is.EqualTo(Text(80_000)));
     }
 
+    [Test]
+    public async Task In_memory_lines_are_read_at_once_and_are_on_the_disk_when_the_agent_ends_and_when_the_run_fails()
+    {
+        var workload = Numbering("web", maxFiles: 3, "echo one; echo two; while ! [ -e /data/go ]; do busybox sleep 0.1; done; echo three; exit 3");
+        await DesireAsync(workload with
+        {
+            Template = workload.Template with { RestartPolicy = RestartPolicy.Never, Logs = new LogsSpec { Storage = LogStorage.Memory } },
+        });
+        var id = (await agent.UntilAsync("web", IsReady)).Containers[0].ContainerId!;
+        await UntilLastAsync("web", "two");
+        Assert.That(LogPieces.In(directories.Container(id)), Is.Empty, "flash is spared");
+        await agent.DisposeAsync();
+        Assert.That(OnDisk(id), Is.EqualTo(["one", "two"]));
+        agent = NewAgent();
+        await agent.ReconcileAsync();
+        File.WriteAllText(Path.Combine(directories.EmptyDirs(Node.Containers.SandboxRecord.IdOf("web", "uid1")), "data", "go"), "");
+        await agent.UntilAsync("web", status => status.Conditions[0].Reason == ReadyReasons.Failed);
+        Assert.That(() => OnDisk(id), Is.EqualTo(["one", "two", "three"]).After(10_000, 20));
+        Assert.That((await AllAsync(new LogsRequest { Workload = "web", Tail = 2 })).Select(line => line.Text.ToStringUtf8()), Is.EqualTo(["two", "three"]));
+        Assert.That(Directory.Exists(directories.MemoryPieces(id)), Is.False);
+        Assert.That(rotation.Lines, Is.Empty);
+    }
+
+    private List<string> OnDisk(string id)
+    {
+        using var reader = new LogReader(() => LogPieces.In(directories.Container(id)));
+        return [.. reader.ReadNew().Select(line => line.Text.ToStringUtf8())];
+    }
+
     private static string Text(int number) => number.ToString("D20", CultureInfo.InvariantCulture);
 
     private static DesiredWorkload Numbering(string name, int maxFiles, string script)

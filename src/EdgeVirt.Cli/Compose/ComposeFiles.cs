@@ -1,14 +1,17 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using EdgeVirt.Contracts.Manifests;
 
 namespace EdgeVirt.Cli.Compose;
 
 /// <summary>Top-level <c>configs</c> and <c>secrets</c> as Configs and Secrets, and where services have them as files.</summary>
-internal sealed class ComposeFiles(string project, string folder, IReadOnlyDictionary<string, string> variables, ComposeFindings findings)
+internal sealed partial class ComposeFiles(string project, string folder, IReadOnlyDictionary<string, string> variables, ComposeFindings findings)
 {
     private const string SecretsFolder = "/run/secrets";
+    private const int MostCarried = 512 << 10;
+    private readonly Dictionary<string, (string Config, string Key)> carried = new(StringComparer.Ordinal);
     private readonly Dictionary<(bool IsSecret, string Name), string> resources = [];
 
     /// <summary>What has to be there for the services.</summary>
@@ -57,6 +60,25 @@ internal sealed class ComposeFiles(string project, string folder, IReadOnlyDicti
         }
     }
 
+    /// <summary>A text file beside the Compose file, that services only read, as a Config; null: it is none, or is not here.</summary>
+    public (string Config, string Key)? TryCarry(string path)
+    {
+        if (carried.TryGetValue(path, out var known))
+        {
+            return known;
+        }
+
+        var info = new FileInfo(path);
+        if (info is not { Exists: true, Length: <= MostCarried } || !DataKey().IsMatch(info.Name) || Decoded(File.ReadAllBytes(path)) is not { } text || text.Contains('\0', StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var name = ComposeText.Label($"{project}-{Path.GetRelativePath(folder, path)}");
+        Resources.Add(ResourceOf("Config", name, "data", info.Name, text));
+        return carried[path] = (name, info.Name);
+    }
+
     private void Read(ManifestEntry entry, bool isSecret)
     {
         var what = isSecret ? "secret" : "config";
@@ -88,19 +110,20 @@ internal sealed class ComposeFiles(string project, string folder, IReadOnlyDicti
         }
 
         resources[(isSecret, entry.Key)] = resource;
-        var data = new JsonObject { [entry.Key] = text ?? Convert.ToBase64String(content) };
-        Resources.Add(new JsonObject
-        {
-            ["apiVersion"] = "edgevirt.io/v1",
-            ["kind"] = isSecret ? "Secret" : "Config",
-            ["metadata"] = new JsonObject { ["name"] = resource, ["labels"] = new JsonObject { ["app.kubernetes.io/part-of"] = project } },
-            ["spec"] = new JsonObject { [isSecret && text is not null ? "stringData" : "data"] = data },
-        });
+        Resources.Add(ResourceOf(isSecret ? "Secret" : "Config", resource, isSecret && text is not null ? "stringData" : "data", entry.Key, text ?? Convert.ToBase64String(content)));
         if (isSecret)
         {
             findings.Notice(entry.Line, $"the secret '{entry.Key}' is in the manifests as it is, as Secret {resource}: keep them as you keep it");
         }
     }
+
+    private JsonObject ResourceOf(string kind, string name, string field, string key, string value) => new()
+    {
+        ["apiVersion"] = "edgevirt.io/v1",
+        ["kind"] = kind,
+        ["metadata"] = new JsonObject { ["name"] = name, ["labels"] = new JsonObject { ["app.kubernetes.io/part-of"] = project } },
+        ["spec"] = new JsonObject { [field] = new JsonObject { [key] = value } },
+    };
 
     private byte[]? ContentOf(ManifestMapping options, int line, string what, string name)
     {
@@ -150,4 +173,7 @@ internal sealed class ComposeFiles(string project, string folder, IReadOnlyDicti
             ? digits.Aggregate(0, (value, digit) => digit is >= '0' and <= '7' ? (value * 8) + (digit - '0') : -1)
             : int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : -1;
     }
+
+    [GeneratedRegex("^[A-Za-z0-9._-]{1,253}$")]
+    private static partial Regex DataKey();
 }

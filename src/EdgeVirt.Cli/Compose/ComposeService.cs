@@ -8,7 +8,7 @@ namespace EdgeVirt.Cli.Compose;
 internal sealed partial class ComposeService(
     string project, string folder, IReadOnlyDictionary<string, string> variables, ComposeNamedVolumes named, ComposeFiles files, ComposeFindings findings)
 {
-    private readonly ComposeVolumes volumes = new(named, folder, findings);
+    private readonly ComposeVolumes volumes = new(named, files, folder, findings);
     private readonly JsonObject container = [];
     private readonly JsonObject security = [];
     private readonly JsonObject limits = [];

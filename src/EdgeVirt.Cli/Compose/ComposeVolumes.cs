@@ -4,7 +4,7 @@ using EdgeVirt.Contracts.Manifests;
 namespace EdgeVirt.Cli.Compose;
 
 /// <summary><c>volumes</c> and <c>tmpfs</c> of a service.</summary>
-internal sealed class ComposeVolumes(ComposeNamedVolumes named, string folder, ComposeFindings findings)
+internal sealed class ComposeVolumes(ComposeNamedVolumes named, ComposeFiles files, string folder, ComposeFindings findings)
 {
     private const string SizeLimit = "1Gi";
 
@@ -114,6 +114,13 @@ internal sealed class ComposeVolumes(ComposeNamedVolumes named, string folder, C
         else if (type == "bind" || (type is null && source[0] is '/' or '.'))
         {
             var path = Path.GetFullPath(source, folder);
+            if (isReadOnly && source[0] == '.' && files.TryCarry(path) is var (config, key))
+            {
+                findings.Notice(line, $"{source} is carried over as Config {config}: import again when it has changed");
+                AddFile(new JsonObject { ["config"] = new JsonObject { ["name"] = config } }, target, key);
+                return;
+            }
+
             findings.Notice(line, $"{path} must be on the node, and the node must allow it (hostPath)");
             Add(new JsonObject { ["hostPath"] = new JsonObject { ["path"] = path } }, target, isReadOnly);
         }

@@ -130,6 +130,26 @@ internal sealed class ComposeProjectsTests
     }
 
     [Test]
+    public void A_text_file_beside_it_that_is_only_read_goes_along_and_others_have_to_be_on_the_node()
+    {
+        File.WriteAllText(Path.Combine(folder, "nginx.conf"), "server {}\n");
+        File.WriteAllBytes(Path.Combine(folder, "logo.png"), [0x89, 0x50, 0xFF, 0]);
+        var made = Import("""
+            services:
+              a: {image: x:1, volumes: ["./nginx.conf:/etc/nginx/nginx.conf:ro", "./logo.png:/logo.png:ro", "./nginx.conf:/own.conf", "./absent.conf:/absent.conf:ro"]}
+              b: {image: x:1, volumes: [{type: bind, source: ./nginx.conf, target: /b.conf, read_only: true}]}
+            """);
+        Assert.That(made.Losses, Is.Empty);
+        Assert.That(made.Spec<ConfigSpec>("Config", "shop-nginx-conf").Data["nginx.conf"], Is.EqualTo("server {}\n"));
+        Assert.That(PlacesOf(made.Template("a")), Is.EqualTo(new[]
+        {
+            "/etc/nginx/nginx.conf config shop-nginx-conf nginx.conf ro", $"/logo.png hostPath {folder}/logo.png ro", $"/own.conf hostPath {folder}/nginx.conf", $"/absent.conf hostPath {folder}/absent.conf ro",
+        }));
+        Assert.That(PlacesOf(made.Template("b")), Is.EqualTo(new[] { "/b.conf config shop-nginx-conf nginx.conf ro" }));
+        Assert.That(made.Names("Config").Count(), Is.EqualTo(1));
+    }
+
+    [Test]
     public void A_service_extends_one_of_a_file_beside_it()
     {
         var made = Import("services:\n  app:\n    extends: {file: base.yml, service: base}\n    cap_add: [NET_ADMIN]\n");
@@ -170,16 +190,21 @@ internal sealed class ComposeProjectsTests
         {
             { HostPath: { } host } => $"hostPath {host.Path}",
             { PersistentVolume: { } persistent } => $"volume {persistent.VolumeName}",
-            { Config: { } config } => $"config {config.Name} {FileOf(config.Items!, mount)}",
-            { Secret: { } secret } => $"secret {secret.SecretName} {FileOf(secret.Items!, mount)}",
+            { Config: { } config } => $"config {config.Name} {FileOf(config.Items, mount)}",
+            { Secret: { } secret } => $"secret {secret.SecretName} {FileOf(secret.Items, mount)}",
             { EmptyDir: { Medium: EmptyDirMedium.Memory, SizeLimit: { } limit } } => $"memory {limit}",
             _ => "emptyDir",
         };
         return $"{mount.MountPath} {source}{(mount.ReadOnly ? " ro" : "")}";
     });
 
-    private static string FileOf(IReadOnlyList<KeyToPath> items, VolumeMount mount)
+    private static string FileOf(IReadOnlyList<KeyToPath>? items, VolumeMount mount)
     {
+        if (items is null)
+        {
+            return mount.SubPath!;
+        }
+
         Assert.That(items.Single().Path, Is.EqualTo(mount.SubPath));
         return items[0].Key + (items[0].Mode is { } mode ? $" {mode}" : "");
     }

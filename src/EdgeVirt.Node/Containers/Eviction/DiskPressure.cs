@@ -26,6 +26,7 @@ internal sealed partial class DiskPressure(
     private DateTimeOffset? pressedAt;
     private DateTimeOffset? evictedAt;
     private bool reclaimed;
+    private bool saidNobody;
 
     /// <summary>Looks once, and does one thing where there is one to do.</summary>
     public async Task CheckAsync(CancellationToken ct)
@@ -71,8 +72,9 @@ internal sealed partial class DiskPressure(
                 {
                     await CheckAsync(stoppingToken);
                 }
-                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+                catch (Exception e) when (e is not OperationCanceledException)
                 {
+                    // One look that fails, whatever the reason, must end neither the watch nor the agent.
                     LogFailed(e);
                 }
             }
@@ -86,18 +88,24 @@ internal sealed partial class DiskPressure(
     private async Task EvictAsync(long free, DateTimeOffset now, CancellationToken ct)
     {
         // As in Kubernetes: first who is beyond what was set aside for it.
-        var (sandbox, bytes) = (await partition.UsesAsync(beyondLimits: true, ct)).MaxBy(use => use.Bytes);
+        var (sandbox, bytes) = (await partition.UsesAsync(beyondLimits: true, ct)).DefaultIfEmpty().MaxBy(use => use.Bytes);
         if (bytes < LeastBytes)
         {
-            (sandbox, bytes) = (await partition.UsesAsync(beyondLimits: false, ct)).MaxBy(use => use.Bytes);
+            (sandbox, bytes) = (await partition.UsesAsync(beyondLimits: false, ct)).DefaultIfEmpty().MaxBy(use => use.Bytes);
         }
 
         if (bytes < LeastBytes)
         {
-            LogNobody(free);
+            if (!saidNobody)
+            {
+                saidNobody = true;
+                LogNobody(free);
+            }
+
             return;
         }
 
+        saidNobody = false;
         evictedAt = now;
         await runtime.EvictAsync(
             sandbox,

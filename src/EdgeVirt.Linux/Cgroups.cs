@@ -114,6 +114,19 @@ public sealed class Cgroups(string root = "/sys/fs/cgroup")
         }
     }
 
+    /// <summary>How often a group was refused a process for its limit; 0 also where it cannot be told.</summary>
+    public long RefusedProcesses(string path)
+    {
+        try
+        {
+            return Field(At(Layout == CgroupLayout.Unified ? "" : "pids", path, "pids.events"), "max") ?? 0;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
     /// <summary>Process ids in a group, in one hierarchy that holds all of them; empty: no such group.</summary>
     public IReadOnlyList<int> Processes(string path)
     {

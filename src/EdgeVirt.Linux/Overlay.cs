@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace EdgeVirt.Linux;
 
 /// <summary>overlayfs roots.</summary>
@@ -15,10 +17,12 @@ public static class Overlay
     /// <param name="upper">Takes what is written; its path holds no comma.</param>
     /// <param name="work">Empty, on the same file system as <paramref name="upper"/>.</param>
     /// <param name="target">Where the tree appears.</param>
+    /// <param name="userNamespace">Path of the user namespace whose ids the layers' files are to show; null: they show those that they have.</param>
     /// <exception cref="LinuxException">A directory is missing or the kernel refused.</exception>
-    public static void Mount(IReadOnlyList<string> layers, string upper, string work, string target)
+    public static void Mount(IReadOnlyList<string> layers, string upper, string work, string target, string? userNamespace = null)
     {
         var descriptors = new List<int>();
+        var clones = new List<SafeFileHandle>();
         try
         {
             var lower = string.Join(':', layers.Reverse().Select(Named));
@@ -30,10 +34,18 @@ public static class Overlay
             {
                 _ = Native.Close(descriptor);
             }
+
+            clones.ForEach(clone => clone.Dispose());
         }
 
         string Named(string directory)
         {
+            if (userNamespace is not null)
+            {
+                clones.Add(MappedMounts.Clone(directory, userNamespace, recursive: false));
+                return $"/proc/self/fd/{clones[^1].DangerousGetHandle()}";
+            }
+
             var descriptor = Native.Open(directory, Native.O_PATH | Native.O_CLOEXEC);
             if (descriptor < 0)
             {

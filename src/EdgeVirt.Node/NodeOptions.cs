@@ -60,6 +60,9 @@ internal sealed record NodeOptions
     /// <summary>Highest real-time priority that workloads may give their processes, 0 to 99; 0: none.</summary>
     public int MaxRealtimePriority { get; init; }
 
+    /// <summary>First of the ids of the node that workloads with <c>hostUsers: false</c> get, 65,536 each; a multiple of that.</summary>
+    public long UserNamespaceFirstId { get; init; } = 1L << 30;
+
     /// <summary>Memory that workloads together leave to the agent and the system, bytes, as the kubelet's systemReserved.</summary>
     public long SystemReservedBytes { get; init; } = 128L << 20;
 
@@ -125,6 +128,9 @@ internal static class NodeOptionsValidation
         Check(options.SystemReservedBytes is >= 0 and < (1L << 50), "systemReservedBytes must be between 0 and 1 PiB");
         Check(options.EvictionMinFreeBytes >= 0, "evictionMinFreeBytes must not be negative");
         Check(options.MaxRealtimePriority is >= 0 and <= 99, "maxRealtimePriority must be between 0 and 99");
+        Check(
+            options.UserNamespaceFirstId is >= 1 << 16 and <= 0xF000_0000 && options.UserNamespaceFirstId % (1 << 16) == 0,
+            "userNamespaceFirstId must be a multiple of 65536 between 65536 and 4026531840");
         Check(options.TelemetryMaxBytesPerSecond is 0 or >= 1024, "telemetryMaxBytesPerSecond must be 0 or at least 1024");
         Check(options.ImageMaxBytesPerSecond is 0 or >= 1024, "imageMaxBytesPerSecond must be 0 or at least 1024");
         faults.AddRange(options.Images.Faults());

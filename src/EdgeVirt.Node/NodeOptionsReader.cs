@@ -134,6 +134,8 @@ internal sealed record NodeOptionsFile
 
     public int? MaxRealtimePriority { get; init; }
 
+    public long? UserNamespaceFirstId { get; init; }
+
     public long? SystemReservedBytes { get; init; }
 
     public long? EvictionMinFreeBytes { get; init; }
@@ -160,6 +162,7 @@ internal sealed record NodeOptionsFile
         TelemetryIntervalSeconds = TelemetryIntervalSeconds ?? options.TelemetryIntervalSeconds,
         OutboxMaxBytes = OutboxMaxBytes ?? options.OutboxMaxBytes,
         MaxRealtimePriority = MaxRealtimePriority ?? options.MaxRealtimePriority,
+        UserNamespaceFirstId = UserNamespaceFirstId ?? options.UserNamespaceFirstId,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
         EvictionMinFreeBytes = EvictionMinFreeBytes ?? options.EvictionMinFreeBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,

@@ -33,9 +33,10 @@ internal static class ComposeHealth
                     probe["failureThreshold"] = retries;
                     break;
                 case "disable":
+                case "test" when entry.Value is ManifestSequence { Items: { Count: 1 } items } && items[0].Text() == "NONE":
                     break;
-                case "start_period":
-                    findings.Notice(entry.Line, "healthcheck.start_period is not needed: the workload is not Ready until the check succeeds");
+                case "start_period" or "start_interval":
+                    findings.Notice(entry.Line, $"healthcheck.{entry.Key} is not needed: the workload is not Ready until the check succeeds");
                     break;
                 default:
                     findings.Loss(entry.Line, $"this healthcheck.{entry.Key} cannot be carried over");

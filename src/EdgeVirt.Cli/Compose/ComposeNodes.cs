@@ -32,5 +32,16 @@ internal static class ComposeNodes
     public static JsonArray Command(this ManifestNode node) =>
         Array(node is ManifestScalar scalar ? ComposeText.Words(scalar.Text) : node.Items().Select(item => item.Text()));
 
+    /// <summary>The same object with one more field, unless that is null.</summary>
+    public static JsonObject With(this JsonObject known, string name, JsonNode? value)
+    {
+        if (value is not null)
+        {
+            known[name] = value;
+        }
+
+        return known;
+    }
+
     public static JsonArray Array(IEnumerable<string> texts) => new([.. texts.Select(text => (JsonNode?)text)]);
 }

@@ -5,9 +5,10 @@ using EdgeVirt.Contracts.Manifests;
 namespace EdgeVirt.Cli.Compose;
 
 /// <summary>One service as one workload.</summary>
-internal sealed class ComposeService(string project, string folder, IReadOnlyDictionary<string, string> variables, ComposeFindings findings)
+internal sealed partial class ComposeService(
+    string project, string folder, IReadOnlyDictionary<string, string> variables, ComposeNamedVolumes named, ComposeFiles files, ComposeFindings findings)
 {
-    private readonly ComposeVolumes volumes = new(project, folder, findings);
+    private readonly ComposeVolumes volumes = new(named, folder, findings);
     private readonly JsonObject container = [];
     private readonly JsonObject security = [];
     private readonly JsonObject limits = [];
@@ -23,15 +24,15 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
         }
 
         container["name"] = name;
-        foreach (var entry in service.Value.Mapping().Entries.OrderBy(entry => entry.Key == "env_file" ? 0 : 1))
+        foreach (var entry in service.Value.Mapping().Entries.OrderBy(entry => entry.Key switch { "env_file" => 0, "deploy" => 2, _ => 1 }))
         {
-            if (!(Process(entry) || Rights(entry) || Life(entry)))
+            if (!(Process(entry) || Rights(entry) || Life(entry) || Resources(entry) || Rest(entry, service.Key)))
             {
                 findings.Loss(entry.Line, $"services.{service.Key}.{entry.Key} cannot be carried over{(entry.Key == "build" ? ": build the image and name it with 'image'" : "")}");
             }
         }
 
-        Finish();
+        Finish(service);
         template["containers"] = new JsonArray(container);
         return new JsonObject
         {
@@ -42,7 +43,7 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
                 ["name"] = name,
                 ["labels"] = new JsonObject { ["app.kubernetes.io/name"] = name, ["app.kubernetes.io/part-of"] = project },
             },
-            ["spec"] = new JsonObject { ["strategy"] = new JsonObject { ["set"] = project }, ["template"] = template },
+            ["spec"] = new JsonObject { ["strategy"] = new JsonObject { ["set"] = project }, ["template"] = template }.With("placement", placement.Count > 0 ? placement : null),
         };
     }
 
@@ -65,11 +66,7 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
             case "env_file":
                 foreach (var item in entry.Value.Items())
                 {
-                    var path = Path.GetFullPath(item.Text(), folder);
-                    foreach (var (key, value) in File.Exists(path) ? ComposeText.Variables(File.ReadAllText(path)) : throw new CliException(ExitCodes.NotFound, $"line {item.Line}: there is no file '{path}'."))
-                    {
-                        environment[key] = value;
-                    }
+                    ReadEnvironmentFile(item);
                 }
 
                 return true;
@@ -84,6 +81,23 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
                 return true;
             default:
                 return false;
+        }
+    }
+
+    private void ReadEnvironmentFile(ManifestNode item)
+    {
+        var map = item as ManifestMapping;
+        var path = Path.GetFullPath((map is null ? item.Text() : map.Text("path")) ?? "", folder);
+        if (File.Exists(path))
+        {
+            foreach (var (key, value) in ComposeText.Variables(File.ReadAllText(path)))
+            {
+                environment[key] = value;
+            }
+        }
+        else if (map?.Text("required") is not "false")
+        {
+            throw new CliException(ExitCodes.NotFound, $"line {item.Line}: there is no file '{path}'.");
         }
     }
 
@@ -176,12 +190,6 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
                 }
 
                 return true;
-            case "mem_limit" when ComposeText.Bytes(entry.Value.Text()) is { } bytes:
-                limits["memory"] = bytes;
-                return true;
-            case "cpus":
-                limits["cpu"] = entry.Value.Text();
-                return true;
             case "depends_on":
                 template["startAfter"] = ComposeDependencies.Map(entry.Value, findings);
                 return true;
@@ -190,16 +198,18 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
         }
     }
 
-    private void Finish()
+    private void Finish(ManifestEntry service)
     {
         if (environment.Count > 0)
         {
             container["env"] = new JsonArray([.. environment.Select(pair => (JsonNode)new JsonObject { ["name"] = pair.Key, ["value"] = pair.Value })]);
         }
 
-        if (limits.Count > 0)
+        if (limits.Count + requests.Count > 0)
         {
-            container["resources"] = new JsonObject { ["limits"] = limits };
+            var resources = container["resources"] as JsonObject ?? [];
+            container["resources"] = (resources.Parent is null ? resources : (JsonObject)resources.DeepClone())
+                .With("limits", limits.Count > 0 ? limits : null).With("requests", requests.Count > 0 ? requests : null);
         }
 
         if (security.Count > 0)
@@ -211,6 +221,11 @@ internal sealed class ComposeService(string project, string folder, IReadOnlyDic
         {
             container["volumeMounts"] = volumes.Mounts;
             template["volumes"] = volumes.Volumes;
+        }
+
+        if (template.ContainsKey("hostNetwork") && container.Remove("ports"))
+        {
+            findings.Notice(service.Line, "its ports need not be published: with network_mode host they are the node's own");
         }
     }
 }

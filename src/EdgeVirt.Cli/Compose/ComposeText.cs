@@ -46,10 +46,12 @@ internal static partial class ComposeText
     {
         foreach (var line in text.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && line[0] != '#'))
         {
-            var parts = line.Split('=', 2);
+            var parts = (line.StartsWith("export ", StringComparison.Ordinal) ? line[7..] : line).Split('=', 2);
             var value = parts.Length == 2 ? parts[1].Trim() : "";
-            var isQuoted = value.Length > 1 && value[0] is '"' or '\'' && value[^1] == value[0];
-            yield return new KeyValuePair<string, string>(parts[0].Trim(), isQuoted ? value[1..^1] : value);
+            var end = value.Length > 1 && value[0] is '"' or '\'' ? value.IndexOf(value[0], 1) : -1;
+            // A comment begins after white space, and never within quotes.
+            value = end > 0 ? value[1..end] : value.IndexOf(" #", StringComparison.Ordinal) is >= 0 and var comment ? value[..comment].TrimEnd() : value;
+            yield return new KeyValuePair<string, string>(parts[0].Trim(), value);
         }
     }
 

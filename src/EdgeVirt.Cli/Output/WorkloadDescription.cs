@@ -12,6 +12,8 @@ internal static class WorkloadDescription
             (placement?.NodeSelector is { Count: > 0 } selector ? $" with {string.Join(", ", selector.Select(one => $"{one.Key}={one.Value}"))}" : ""));
         to.Field("Restart", spec.Template.RestartPolicy.ToString());
         to.Field("QoS class", QosClasses.Of(spec.Template).ToString());
+        to.Field("Starts after", spec.Template.StartAfter is { Count: > 0 } after ? string.Join(", ", after.Select(AfterText)) : null);
+        to.Field("Users", spec.Template.HostUsers == false ? "its own" : null);
         to.Field("Network", spec.Template.HostNetwork ? "the node's own" : null);
         to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
         foreach (var container in spec.Template.InitContainers ?? [])
@@ -41,6 +43,8 @@ internal static class WorkloadDescription
             WriteInstance(to, instance);
         }
     }
+
+    private static string AfterText(StartAfter after) => $"{after.Workload} ({after.Condition}{(after.Optional ? ", where it is" : "")})";
 
     private static void WriteContainer(Description to, ContainerSpec container)
     {

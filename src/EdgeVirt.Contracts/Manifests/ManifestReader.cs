@@ -5,8 +5,8 @@ using YamlDotNet.Core.Events;
 namespace EdgeVirt.Contracts.Manifests;
 
 /// <summary>
-/// YAML (and so JSON) text to a tree that knows its lines. Depth and size are bounded and aliases are
-/// refused, so that a small text cannot become a large tree.
+/// YAML (and so JSON) text to a tree that knows its lines. Depth and size are bounded, aliases with what they stand for, so that
+/// a small text cannot become a large tree; manifests have no aliases at all.
 /// </summary>
 internal static class ManifestReader
 {
@@ -14,8 +14,12 @@ internal static class ManifestReader
     private const int MaxNodes = 200_000;
 
     /// <summary>The documents of a text; faults go to <paramref name="faults"/>.</summary>
-    public static List<ManifestNode> Read(string text, Validation faults)
+    /// <param name="text">YAML.</param>
+    /// <param name="faults">Takes what is wrong.</param>
+    /// <param name="aliases">Whether <c>*name</c> stands for what <c>&amp;name</c> marks, and <c>&lt;&lt;</c> merges mappings.</param>
+    public static List<ManifestNode> Read(string text, Validation faults, bool aliases = false)
     {
+        var anchors = aliases ? new Dictionary<string, Anchored>() : null;
         var documents = new List<ManifestNode>();
         var parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
         var budget = MaxNodes;
@@ -25,7 +29,7 @@ internal static class ManifestReader
             while (!parser.TryConsume<StreamEnd>(out _))
             {
                 parser.Consume<DocumentStart>();
-                var node = ReadNode(parser, depth: 0, ref budget, faults);
+                var node = ReadNode(parser, depth: 0, ref budget, faults, anchors);
                 parser.Consume<DocumentEnd>();
                 if (node is not ManifestScalar { IsNull: true })
                 {
@@ -41,7 +45,7 @@ internal static class ManifestReader
         return documents;
     }
 
-    private static ManifestNode ReadNode(Parser parser, int depth, ref int budget, Validation faults)
+    private static ManifestNode ReadNode(Parser parser, int depth, ref int budget, Validation faults, Dictionary<string, Anchored>? anchors)
     {
         var current = parser.Current ?? throw new YamlException("the text ends too early");
         var line = (int)current.Start.Line;
@@ -50,44 +54,78 @@ internal static class ManifestReader
             throw new YamlException(current.Start, current.End, $"nested deeper than {MaxDepth} levels");
         }
 
+        var before = budget;
         if (--budget < 0)
         {
             throw new YamlException(current.Start, current.End, $"more than {MaxNodes} values");
         }
 
-        if (parser.TryConsume<Scalar>(out var scalar))
+        if (parser.TryConsume<AnchorAlias>(out var alias))
         {
-            return new ManifestScalar(line, scalar.Value, scalar.Style == ScalarStyle.Plain && scalar.Tag.IsEmpty);
+            return Recall(alias, depth, ref budget, anchors);
         }
 
-        if (parser.TryConsume<SequenceStart>(out _))
+        ManifestNode node;
+        if (parser.TryConsume<Scalar>(out var scalar))
+        {
+            node = new ManifestScalar(line, scalar.Value, scalar.Style == ScalarStyle.Plain && scalar.Tag.IsEmpty);
+        }
+        else if (parser.TryConsume<SequenceStart>(out _))
         {
             var items = new List<ManifestNode>();
             while (!parser.TryConsume<SequenceEnd>(out _))
             {
-                items.Add(ReadNode(parser, depth + 1, ref budget, faults));
+                items.Add(ReadNode(parser, depth + 1, ref budget, faults, anchors));
             }
 
-            return new ManifestSequence(line, items);
+            node = new ManifestSequence(line, items);
         }
-
-        if (parser.TryConsume<MappingStart>(out _))
+        else
         {
-            return ReadMapping(parser, line, depth, ref budget, faults);
+            parser.Consume<MappingStart>();
+            node = ReadMapping(parser, line, depth, ref budget, faults, anchors);
         }
 
-        throw new YamlException(current.Start, current.End, "aliases (*name) are not supported; write the value out");
+        if (anchors is not null && current is NodeEvent { Anchor: { IsEmpty: false } anchor })
+        {
+            anchors[anchor.Value] = new Anchored(node, before - budget, HeightOf(node));
+        }
+
+        return node;
     }
 
-    private static ManifestMapping ReadMapping(Parser parser, int line, int depth, ref int budget, Validation faults)
+    private static ManifestNode Recall(AnchorAlias alias, int depth, ref int budget, Dictionary<string, Anchored>? anchors)
+    {
+        if (anchors is null)
+        {
+            throw new YamlException(alias.Start, alias.End, "aliases (*name) are not supported; write the value out");
+        }
+
+        if (!anchors.TryGetValue(alias.Value.Value, out var found))
+        {
+            throw new YamlException(alias.Start, alias.End, $"there is no &{alias.Value.Value} before this *{alias.Value.Value}");
+        }
+
+        budget -= found.Size;
+        return budget >= 0 && depth + found.Height <= MaxDepth
+            ? found.Node
+            : throw new YamlException(alias.Start, alias.End, $"with its aliases written out it has more than {MaxNodes} values or {MaxDepth} levels");
+    }
+
+    private static ManifestMapping ReadMapping(Parser parser, int line, int depth, ref int budget, Validation faults, Dictionary<string, Anchored>? anchors)
     {
         var entries = new List<ManifestEntry>();
         var keys = new HashSet<string>();
+        var merged = new List<ManifestNode>();
         while (!parser.TryConsume<MappingEnd>(out _))
         {
             var key = parser.Consume<Scalar>();
-            var value = ReadNode(parser, depth + 1, ref budget, faults);
-            if (keys.Add(key.Value))
+            var value = ReadNode(parser, depth + 1, ref budget, faults, anchors);
+            if (anchors is not null && key is { Value: "<<", Style: ScalarStyle.Plain })
+            {
+                merged.AddRange(value is ManifestSequence list ? list.Items : [value]);
+            }
+            else if (keys.Add(key.Value))
             {
                 entries.Add(new ManifestEntry(key.Value, (int)key.Start.Line, value));
             }
@@ -97,6 +135,30 @@ internal static class ManifestReader
             }
         }
 
+        // What is said here wins over what is merged, and what is merged first over the rest.
+        foreach (var source in merged)
+        {
+            if (source is not ManifestMapping mapping)
+            {
+                faults.Add(source.Line, "<<", "merges mappings, and this is none");
+                continue;
+            }
+
+            entries.AddRange(mapping.Entries.Where(entry => keys.Add(entry.Key)));
+        }
+
         return new ManifestMapping(line, entries);
     }
+
+    private static int HeightOf(ManifestNode node) => node switch
+    {
+        ManifestMapping mapping => 1 + mapping.Entries.Select(entry => HeightOf(entry.Value)).DefaultIfEmpty().Max(),
+        ManifestSequence sequence => 1 + sequence.Items.Select(HeightOf).DefaultIfEmpty().Max(),
+        _ => 1,
+    };
+
+    /// <param name="Node">What the anchor marks.</param>
+    /// <param name="Size">Of how many values it is, aliases written out.</param>
+    /// <param name="Height">How deep.</param>
+    private sealed record Anchored(ManifestNode Node, int Size, int Height);
 }

@@ -30,6 +30,12 @@ public sealed record PodSpec
     /// <summary>Use the node's own network instead of one of the workload's own.</summary>
     public bool HostNetwork { get; init; }
 
+    /// <summary>
+    /// False: the containers have a user namespace of their own. Their ids 0 to 65535 are those of nobody else on the node, so that their
+    /// root is nobody there; files of volumes keep the ids that the containers see. Absent: the node's own ids.
+    /// </summary>
+    public bool? HostUsers { get; init; }
+
     /// <summary>Seconds that a container may take to end, its preStop hook included, before SIGKILL; absent: 30.</summary>
     public int? TerminationGracePeriodSeconds { get; init; }
 

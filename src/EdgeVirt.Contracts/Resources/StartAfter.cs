@@ -1,8 +1,8 @@
 namespace EdgeVirt.Contracts.Resources;
 
 /// <summary>
-/// Another workload of the same node that comes first. It orders starts alone, after a boot of the node too: a workload that has
-/// started is not stopped when the other one goes away, and its containers restart without asking again.
+/// Another workload of the same node that comes first. It orders starts alone, those after a boot of the node or an eviction too: a
+/// workload that has started is not stopped when the other one goes away, and its containers restart without asking again.
 /// </summary>
 public sealed record StartAfter
 {

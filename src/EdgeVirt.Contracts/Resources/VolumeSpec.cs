@@ -20,6 +20,9 @@ public sealed record VolumeSpec
 
     /// <summary>One file per key of a Config, on tmpfs.</summary>
     public ConfigSource? Config { get; init; }
+
+    /// <summary>Whether containers cannot write to it where it is mounted so.</summary>
+    public bool IsReadOnlyAt(VolumeMount mount) => mount.ReadOnly || this is not { Secret: null, Config: null };
 }
 
 /// <summary>An empty directory.</summary>

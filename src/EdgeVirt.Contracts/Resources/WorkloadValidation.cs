@@ -31,6 +31,7 @@ internal static partial class WorkloadValidation
 
         Validate(pod.SecurityContext, $"{path}.securityContext", v);
         ValidateImagePull(pod, path, v);
+        ValidateHostUsers(pod, path, v);
         ValidateStartAfter(pod.StartAfter ?? [], $"{path}.startAfter", v);
         Validate(pod.Logs, $"{path}.logs", v);
         var volumes = ValidateVolumes(pod.Volumes ?? [], $"{path}.volumes", v);

@@ -75,7 +75,11 @@ internal static class TransferAnswer
 
     private static async Task SendAsync(HttpContext context, VolumeTransfer line, CancellationToken ct)
     {
-        context.Response.ContentType = ContentType;
+        if (!context.Response.HasStarted)
+        {
+            context.Response.ContentType = ContentType;
+        }
+
         await context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(line, ContractsJson.Default.VolumeTransfer), ct);
         await context.Response.Body.WriteAsync("\n"u8.ToArray(), ct);
         await context.Response.Body.FlushAsync(ct);

@@ -181,6 +181,28 @@ public sealed class PinnedPath : IDisposable
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public void BindTo(string target, bool recursive)
     {
+        MakeTarget(target);
+        Mounts.Mount(Name, target, null, MountFlags.Bind | (recursive ? MountFlags.Recursive : MountFlags.None));
+    }
+
+    /// <summary>As <see cref="BindTo"/>, with the owners of files shown as a user namespace maps them.</summary>
+    /// <param name="target">Made, as a directory or an empty file; its directory must exist.</param>
+    /// <param name="userNamespace">Where the namespace is held.</param>
+    /// <param name="recursive">With the mounts below it.</param>
+    /// <param name="readOnly">Whether it refuses writes there.</param>
+    /// <exception cref="LinuxException">The kernel or the file system cannot.</exception>
+    public void BindMappedTo(string target, string userNamespace, bool recursive, bool readOnly)
+    {
+        using var clone = MappedMounts.Clone(Name, userNamespace, recursive, readOnly);
+        MakeTarget(target);
+        MappedMounts.Place(clone, target);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => handle.Dispose();
+
+    private void MakeTarget(string target)
+    {
         if (Kind == FileKind.Directory)
         {
             Directory.CreateDirectory(target);
@@ -189,12 +211,7 @@ public sealed class PinnedPath : IDisposable
         {
             using var file = File.Create(target);
         }
-
-        Mounts.Mount(Name, target, null, MountFlags.Bind | (recursive ? MountFlags.Recursive : MountFlags.None));
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => handle.Dispose();
 
     private PinnedPath Again() => TryOpenBelow(".") ?? throw new LinuxException("open .", ENOENT);
 

@@ -12,6 +12,9 @@ internal sealed class NodeDirectories(NodeOptions options)
 {
     private const string LogSuffix = ".log";
 
+    /// <summary>Of the node's ids that workloads with user namespaces of their own get, the first.</summary>
+    public uint FirstHostId { get; } = (uint)options.UserNamespaceFirstId;
+
     /// <summary>A directory per container run.</summary>
     public string Containers { get; } = Path.Combine(options.DataDir, "containers");
 
@@ -41,6 +44,9 @@ internal sealed class NodeDirectories(NodeOptions options)
 
     /// <summary>Network namespaces, a bind mount per workload.</summary>
     public string NetworkNamespaces { get; } = Path.Combine(options.RunDir, "netns");
+
+    /// <summary>User namespaces, a bind mount per workload that has its own.</summary>
+    public string UserNamespaces { get; } = Path.Combine(options.RunDir, "userns");
 
     /// <summary>State of the OCI runtime.</summary>
     public string RuntimeState => Path.Combine(Private, "runtime");
@@ -98,6 +104,11 @@ internal sealed class NodeDirectories(NodeOptions options)
     public string Sandbox(string id) => Path.Combine(Sandboxes, id);
 
     public string NetworkNamespace(string sandboxId) => Path.Combine(NetworkNamespaces, sandboxId);
+
+    public string UserNamespace(string sandboxId) => Path.Combine(UserNamespaces, sandboxId);
+
+    /// <summary>Of a sandbox with a user namespace of its own; null: it has none.</summary>
+    public string? UserNamespaceOf(SandboxRecord sandbox) => sandbox.FirstHostId is null ? null : UserNamespace(sandbox.Id);
 
     public string SecretVolumes(string sandboxId) => Path.Combine(Private, "volumes", sandboxId);
 

@@ -26,6 +26,12 @@ internal sealed record SandboxRecord
 
     public bool HostNetwork { get; init; }
 
+    /// <summary>The id of the node that is 0 in the workload's own user namespace; null: it has none.</summary>
+    public uint? FirstHostId { get; init; }
+
+    /// <summary>As the spec says; its namespace is one of the sandbox's parts.</summary>
+    public bool HasOwnUsers { get; init; }
+
     /// <summary>Whether it has the second name.</summary>
     [JsonIgnore]
     public bool IsAlternate => Id.EndsWith(Alternate, StringComparison.Ordinal);

@@ -89,7 +89,7 @@ internal sealed class StartOrder(Func<string, WorkloadSet?> setOf)
         _ => "",
     };
 
-    private IEnumerable<string> AfterOf(string name) => (setOf(name)?.ToRun(name)?.Template.StartAfter ?? []).Select(after => after.Workload);
+    private IEnumerable<string> AfterOf(string name) => (setOf(name)?.Wanted(name)?.Template.StartAfter ?? []).Select(after => after.Workload);
 
     private StartProgress? Watch(string name, string waiter)
     {

@@ -64,6 +64,7 @@ internal sealed partial class WorkloadInstance
                 Uid = target.Workload.Uid,
                 Hash = target.Hash,
                 HostNetwork = target.Template.HostNetwork,
+                HasOwnUsers = target.Template.HostUsers == false,
                 Ports = IsSuccessor ? [] : target.Ports,
                 Turn = Turn,
                 IsSuccessor = IsSuccessor,

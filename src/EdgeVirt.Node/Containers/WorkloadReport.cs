@@ -158,6 +158,7 @@ internal static class WorkloadReport
         { Reason: OciRuntime.Evicted, Message: { } message } => $"was evicted ({message})",
         { Reason: "Lost", Message: { } message } => $"was lost ({message})",
         { Signal: { } signal } => $"was ended by {signal}",
+        { Message: { } message } => $"ended with exit code {exit.Code} ({message})",
         _ => $"ended with exit code {exit.Code}",
     };
 

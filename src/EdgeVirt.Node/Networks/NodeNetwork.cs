@@ -11,7 +11,17 @@ namespace EdgeVirt.Node.Networks;
 /// <param name="NamespacePath">Where its network namespace is held.</param>
 /// <param name="Address">Its address.</param>
 /// <param name="Forwards">Node ports that lead to it.</param>
-internal sealed record Attachment(string Id, string NamespacePath, string Address, IReadOnlyList<Forward> Forwards);
+internal sealed record Attachment(string Id, string NamespacePath, string Address, IReadOnlyList<Forward> Forwards)
+{
+    /// <summary>To whom the network namespace belongs; null: the node's own users.</summary>
+    public NamespaceUsers? Users { get; init; }
+}
+
+/// <summary>The user namespace of a workload.</summary>
+/// <param name="Path">Where it is held.</param>
+/// <param name="FirstHostId">The id of the node that is 0 in it.</param>
+/// <param name="Count">How many ids it has.</param>
+internal sealed record NamespaceUsers(string Path, uint FirstHostId, uint Count);
 
 /// <summary>
 /// The bridge that workloads share, and what hangs on it. One per network namespace of the machine. Links and rules are
@@ -94,6 +104,13 @@ internal sealed partial class NodeNetwork(NodeOptions options, string? hostNames
         if (File.Exists(attachment.NamespacePath) || HasLink(LinkOf(attachment.Id)))
         {
             await DetachAsync(attachment, ct);
+        }
+
+        if (attachment.Users is { } users)
+        {
+            NetworkNamespaces.Delete(users.Path);
+            await UserNamespaces.CreateAsync(users.Path, attachment.NamespacePath, users.FirstHostId, users.Count, ct);
+            return;
         }
 
         NetworkNamespaces.Create(attachment.NamespacePath);

@@ -70,6 +70,32 @@ internal sealed class BackupTests
     }
 
     [Test]
+    public async Task What_takes_long_is_told_of_as_it_goes_and_so_is_its_failure()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/api/v1/nodes/n1/volumes/journal/backups", UriKind.Relative));
+        var answering = client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var open = await node.NextAsync(TunnelFrame.KindOneofCase.Open);
+        node.Send(open.Channel, new StreamMessage { Data = ByteString.CopyFromUtf8("half") });
+        using var answer = await answering;
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        for (var line = 0; line < 2; line++)
+        {
+            Assert.That(JsonSerializer.Deserialize((await reader.ReadLineAsync())!, ContractsJson.Default.VolumeTransfer), Is.EqualTo(new VolumeTransfer { Bytes = 4 }));
+        }
+
+        node.Close(open.Channel, CloseReason.Failed, "The disk does not answer.");
+        string? last = null;
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            last = line;
+        }
+
+        Assert.That(JsonSerializer.Deserialize(last!, ContractsJson.Default.VolumeTransfer), Is.EqualTo(new VolumeTransfer { Bytes = 4, Code = "Unavailable", Message = "The disk does not answer." }));
+        Assert.That((await hub.Services.GetRequiredService<AuditLog>().ReadAsync(1, default))[0], Has.Property("Outcome").EqualTo("refused").And.Property("Reason").EqualTo("The disk does not answer."));
+        await NothingIsKeptAsync();
+    }
+
+    [Test]
     public async Task What_the_node_refuses_is_said_and_leaves_nothing()
     {
         var answer = client.PostAsync(new Uri("/api/v1/nodes/n1/volumes/nowhere/backups", UriKind.Relative), null);

@@ -65,16 +65,20 @@ internal sealed class AppArmorTests
         Assert.That(AppArmor.ConditionOf(asks, hasAppArmor: true, "no parser"), Has.Property("Reason").EqualTo(AppArmorEnforcedReasons.ProfileNotLoaded).And.Property("Message").Contains("no parser"));
     }
 
-    [Test]
-    public async Task The_default_is_loaded_once_and_only_where_the_kernel_does_not_have_it()
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task The_default_is_loaded_once_and_only_where_the_kernel_does_not_have_it(bool isTold)
     {
         var loads = new List<string>();
-        var fresh = new DefaultAppArmorProfile(_ => false, (text, _) => { loads.Add(text); return Task.CompletedTask; }, NullLogger.Instance);
+        var fresh = new DefaultAppArmorProfile(_ => isTold ? loads.Count > 0 : null, (text, _) => { loads.Add(text); return Task.CompletedTask; }, NullLogger.Instance);
         Assert.That(await fresh.EnsureAsync(default), Is.True);
         Assert.That(await fresh.EnsureAsync(default), Is.True);
         Assert.That(loads, Is.EqualTo([DefaultAppArmorProfile.Text]));
         var known = new DefaultAppArmorProfile(name => name == DefaultAppArmorProfile.Name, (_, _) => throw new AssertionException("loaded again"), NullLogger.Instance);
         Assert.That(await known.EnsureAsync(default), Is.True);
+        loads.Clear();
+        Assert.That(await fresh.EnsureAsync(default), Is.True);
+        Assert.That(loads, Has.Count.EqualTo(isTold ? 1 : 0), "somebody unloaded it");
     }
 
     [Test]

@@ -99,6 +99,7 @@ internal abstract class RealContainersFixture
         Assert.That(Directory.GetFileSystemEntries(directories.Sandboxes), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.Exits), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.NetworkNamespaces), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(directories.UserNamespaces), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.Bundles), Is.Empty);
         Assert.That(Directory.GetFileSystemEntries(directories.RuntimeState), Is.Empty);
         Assert.That(Mounts.List().Where(mount => mount.Target.StartsWith(directory.Path + "/")).Select(mount => mount.Target), Is.EquivalentTo([Host, directories.Private]));

@@ -15,6 +15,8 @@ namespace EdgeVirt.Node.Containers.Interactive;
 /// </summary>
 internal sealed class CopyVerb(NodeDirectories directories, RunningContainers containers)
 {
+    private const int Overflow = 75;
+
     public ChannelVerb Verb => new(OpenChannel.VerbOneofCase.Copy, IsLocalOnly: false, ServeAsync);
 
     private async Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
@@ -35,6 +37,11 @@ internal sealed class CopyVerb(NodeDirectories directories, RunningContainers co
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new ChannelRefusedException(CloseReason.NotFound, $"In the container: {e.Message}");
+        }
+        catch (LinuxException e) when (e.Errno == Overflow)
+        {
+            // The agent's own user has no id on a mount that shows the container's.
+            throw new ChannelRefusedException(CloseReason.Failed, "Volumes of a workload with hostUsers: false cannot be written to from outside. Copy to another place in the container, and move it from there by exec.");
         }
         catch (Exception e) when (e is IOException or InvalidDataException && !ct.IsCancellationRequested)
         {
@@ -78,7 +85,8 @@ internal sealed class CopyVerb(NodeDirectories directories, RunningContainers co
     /// <summary>Whoever the container runs as: what is copied into it is for its program.</summary>
     private (uint User, uint Group) OwnerOf(ContainerRecord container)
     {
-        var user = JsonNode.Parse(File.ReadAllBytes(Path.Combine(directories.Bundle(container.Id), "config.json")))?["process"]?["user"];
-        return ((uint?)user?["uid"] ?? 0, (uint?)user?["gid"] ?? 0);
+        var config = JsonNode.Parse(File.ReadAllBytes(Path.Combine(directories.Bundle(container.Id), "config.json")));
+        var (user, first) = (config?["process"]?["user"], (uint?)config?["linux"]?["uidMappings"]?[0]?["hostID"] ?? 0);
+        return (first + ((uint?)user?["uid"] ?? 0), first + ((uint?)user?["gid"] ?? 0));
     }
 }

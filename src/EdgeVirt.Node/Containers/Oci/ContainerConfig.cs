@@ -27,6 +27,7 @@ internal static class ContainerConfig
         var (spec, image) = (start.Spec, start.Image.Config);
         var security = ContainerSecurity.Of(spec.SecurityContext, start.Target.Template.SecurityContext, image.User, root, features);
         var user = security.User;
+        var ids = OwnIds.Of(start.Sandbox, user);
         return new RuntimeSpec
         {
             Process = new SpecProcess
@@ -55,6 +56,8 @@ internal static class ContainerConfig
             Linux = new SpecLinux
             {
                 Namespaces = NamespacesOf(start.Sandbox, directories),
+                UidMappings = ids,
+                GidMappings = ids,
                 CgroupsPath = directories.Cgroup(start.Record.Id),
                 Resources = ResourceConfig.Make(spec.Resources, [new SpecDevice(security.Privileged, "rwm"), .. RulesOf(devices)], features),
                 MaskedPaths = security.MaskedPaths,
@@ -113,7 +116,8 @@ internal static class ContainerConfig
     private static SpecNamespace[] NamespacesOf(SandboxRecord sandbox, NodeDirectories directories)
     {
         SpecNamespace[] own = [new("pid"), new("ipc"), new("uts"), new("mount"), new("cgroup")];
-        return sandbox.HostNetwork ? own : [.. own, new("network", directories.NetworkNamespace(sandbox.Id))];
+        SpecNamespace[] users = directories.UserNamespaceOf(sandbox) is { } path ? [new("user", path)] : [];
+        return sandbox.HostNetwork ? own : [.. users, .. own, new("network", directories.NetworkNamespace(sandbox.Id))];
     }
 
     private static IEnumerable<SpecDevice> RulesOf(IReadOnlyList<(FoundDevice Device, string Permissions)> devices) =>
@@ -133,7 +137,8 @@ internal static class ContainerConfig
         foreach (var mount in start.Spec.VolumeMounts ?? [])
         {
             var volume = volumes[mount.Name];
-            var readOnly = mount.ReadOnly || volume is not { Secret: null, Config: null };
+            // What is mapped is read-only already.
+            var readOnly = start.Sandbox.FirstHostId is null && volume.IsReadOnlyAt(mount);
             yield return new SpecMount(mount.MountPath, "bind", pathOf(volume, mount), ["rbind", "rprivate", readOnly ? "ro" : "rw"]);
         }
     }

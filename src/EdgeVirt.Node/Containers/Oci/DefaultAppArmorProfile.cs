@@ -59,7 +59,8 @@ internal sealed partial class DefaultAppArmorProfile(Func<string, bool?> isLoade
     /// <summary>Sees to it that the kernel has the profile; false: it cannot, <see cref="Problem"/> says why.</summary>
     public async Task<bool> EnsureAsync(CancellationToken ct)
     {
-        if (isThere || isLoaded(Name) == true)
+        // Where the kernel tells, it is believed: somebody may have unloaded it.
+        if (isLoaded(Name) ?? isThere)
         {
             return isThere = true;
         }

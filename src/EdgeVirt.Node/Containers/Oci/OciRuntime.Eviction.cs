@@ -1,3 +1,4 @@
+using System.Globalization;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using Microsoft.Extensions.Logging;
@@ -68,8 +69,12 @@ internal sealed partial class OciRuntime
         SandboxFiles.Remove(sandbox.Id, volumes: true, directories);
     }
 
-    private ContainerExit EvictedOr(ContainerExit exit, string id) =>
-        File.Exists(WhyEvicted(id)) ? exit with { Reason = Evicted, Message = File.ReadAllText(WhyEvicted(id)) } : exit;
+    // What the exit code alone does not tell.
+    private ContainerExit Explained(ContainerExit exit, string id) =>
+        File.Exists(WhyEvicted(id)) ? exit with { Reason = Evicted, Message = File.ReadAllText(WhyEvicted(id)) }
+        : exit is { Code: not 0, Message: null } && cgroups.RefusedProcesses(directories.Cgroup(id)) is > 0 and var refused
+            ? exit with { Message = string.Create(CultureInfo.InvariantCulture, $"it was refused {refused} {(refused == 1 ? "process" : "processes")} by limits.pids") }
+        : exit;
 
     // Nothing runs in it. What the runs wrote to their roots goes too: their exits are recorded.
     private async Task EmptyEvictedAsync(SandboxRecord sandbox, CancellationToken ct)

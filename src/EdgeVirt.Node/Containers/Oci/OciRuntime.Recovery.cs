@@ -31,7 +31,7 @@ internal sealed partial class OciRuntime
 
     private void MakeDirectories()
     {
-        foreach (var path in (string[])[directories.Containers, directories.Sandboxes, directories.Volumes, directories.NetworkNamespaces])
+        foreach (var path in (string[])[directories.Containers, directories.Sandboxes, directories.Volumes, directories.NetworkNamespaces, directories.UserNamespaces])
         {
             Directory.CreateDirectory(path);
         }
@@ -131,6 +131,12 @@ internal sealed partial class OciRuntime
             LogRemoved("network namespace", id);
         }
 
+        foreach (var id in NamesIn(directories.UserNamespaces).Where(id => records.FindSandbox(id)?.FirstHostId is null))
+        {
+            NetworkNamespaces.Delete(directories.UserNamespace(id));
+            LogRemoved("user namespace", id);
+        }
+
         RemoveEmptyCgroups();
     }
 
@@ -147,6 +153,12 @@ internal sealed partial class OciRuntime
                 network.Take(attachment.Address);
                 network.Reserve(sandbox.Id, attachment.Forwards);
                 isComplete &= held.Contains(Path.GetFullPath(attachment.NamespacePath));
+                if (attachment.Users is { } users)
+                {
+                    ids.Take(users.FirstHostId);
+                    isComplete &= held.Contains(Path.GetFullPath(users.Path));
+                }
+
                 if (isComplete)
                 {
                     attachments.Add(attachment);

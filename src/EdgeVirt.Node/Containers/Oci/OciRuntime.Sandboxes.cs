@@ -15,10 +15,11 @@ internal sealed partial class OciRuntime
 
         try
         {
-            var allocated = sandbox with { Address = network.Take(sandbox.Address) };
+            var allocated = WithIds(sandbox with { Address = network.Take(sandbox.Address) });
             if (network.Reserve(sandbox.Id, ForwardsOf(allocated)) is var (taken, by))
             {
                 network.Free(allocated.Address!);
+                FreeIds(allocated);
                 throw new StartFailedException(Taken(taken, by));
             }
 
@@ -105,6 +106,8 @@ internal sealed partial class OciRuntime
             network.Release(sandbox.Id);
             network.Free(attachment.Address);
         }
+
+        FreeIds(sandbox);
 
         await volumes.RemoveAsync(sandbox.Id, emptyDirs, ct);
         SandboxFiles.Remove(sandbox.Id, emptyDirs, directories);

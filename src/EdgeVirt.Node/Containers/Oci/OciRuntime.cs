@@ -109,7 +109,7 @@ internal sealed partial class OciRuntime(
         var path = directories.Exit(container.Id);
         if (File.Exists(path) && int.TryParse(File.ReadAllText(path), CultureInfo.InvariantCulture, out var code))
         {
-            return EvictedOr(ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0), container.Id);
+            return Explained(ExitWith(code, File.GetLastWriteTimeUtc(path), cgroups.OutOfMemoryKills(directories.Cgroup(container.Id)) > 0), container.Id);
         }
 
         return reporting
@@ -209,7 +209,8 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         qos.Prepare(start);
-        Overlay.Mount(start.Image.LayerDirectories, upper, work, root);
+        OwnUpper(upper, start.Sandbox);
+        Overlay.Mount(start.Image.LayerDirectories, upper, work, root, directories.UserNamespaceOf(start.Sandbox));
         var spec = ContainerConfig.Make(start, directories, root, here, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),
@@ -315,7 +316,7 @@ internal sealed partial class OciRuntime(
         [.. sandbox.Ports.Select(port => new Forward(port.Protocol == PortProtocol.UDP ? "udp" : "tcp", port.HostPort, sandbox.Address!, port.Port, port.HostAddress))];
 
     private Attachment? AttachmentOf(SandboxRecord sandbox) => sandbox.Address is { } address
-        ? new Attachment(sandbox.Id, directories.NetworkNamespace(sandbox.Id), address, ForwardsOf(sandbox))
+        ? new Attachment(sandbox.Id, directories.NetworkNamespace(sandbox.Id), address, ForwardsOf(sandbox)) { Users = UsersOf(sandbox) }
         : null;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Container {Id} did not end within {Seconds} s and is killed")]

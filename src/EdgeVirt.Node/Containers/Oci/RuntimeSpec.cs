@@ -56,6 +56,11 @@ internal sealed record SpecLinux
 {
     public required IReadOnlyList<SpecNamespace> Namespaces { get; init; }
 
+    /// <summary>With a user namespace alone.</summary>
+    public IReadOnlyList<SpecIdMapping>? UidMappings { get; init; }
+
+    public IReadOnlyList<SpecIdMapping>? GidMappings { get; init; }
+
     public required string CgroupsPath { get; init; }
 
     public required SpecResources Resources { get; init; }
@@ -83,6 +88,9 @@ internal sealed record SpecSeccomp
 internal sealed record SpecSyscalls(IReadOnlyList<string> Names, string Action, uint? ErrnoRet = null, IReadOnlyList<SpecSyscallArg>? Args = null);
 
 internal sealed record SpecSyscallArg(uint Index, ulong Value, ulong ValueTwo, string Op);
+
+internal sealed record SpecIdMapping(
+    [property: JsonPropertyName("containerID")] uint ContainerId, [property: JsonPropertyName("hostID")] uint HostId, uint Size);
 
 internal sealed record SpecNamespace(string Type, string? Path = null);
 

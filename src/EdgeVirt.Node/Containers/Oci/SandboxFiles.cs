@@ -1,3 +1,4 @@
+using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.Containers.Volumes;
 using EdgeVirt.Node.Networks.Names;
 
@@ -31,6 +32,10 @@ internal static class SandboxFiles
         foreach (var file in Names)
         {
             File.SetUnixFileMode(Path.Combine(directory, file), Readable);
+            if (sandbox.FirstHostId is { } root)
+            {
+                Ownership.Set(Path.Combine(directory, file), root, root);
+            }
         }
 
         WriteProjections(sandbox, target, directories);

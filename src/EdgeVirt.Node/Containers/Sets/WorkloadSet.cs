@@ -81,7 +81,23 @@ internal sealed class WorkloadSet(string key, TimeProvider time)
     {
         lock (gate)
         {
-            return OrderOf(name, DateTimeOffset.UnixEpoch).Target;
+            var (next, before, proven) = VersionsOf(name);
+            return phase switch
+            {
+                SetPhase.Staging => before,
+                SetPhase.Proving => IsTurn(next) ? next : before,
+                SetPhase.RolledBack => proven,
+                _ => next,
+            };
+        }
+    }
+
+    /// <summary>What the desired document says of a workload; null: it does not have it.</summary>
+    public WorkloadTarget? Wanted(string name)
+    {
+        lock (gate)
+        {
+            return wanted?.Find(name);
         }
     }
 
@@ -228,9 +244,7 @@ internal sealed class WorkloadSet(string key, TimeProvider time)
 
     private MemberOrder OrderOf(string name, DateTimeOffset now)
     {
-        var next = wanted?.Find(name);
-        var proven = Same(settled?.Find(name), next);
-        var before = Same(inForce?.Find(name), next) ?? proven;
+        var (next, before, proven) = VersionsOf(name);
         var order = phase switch
         {
             SetPhase.Staging => new MemberOrder(next, before) { Stage = next is null || IsStaged(next) ? null : next, Progress = StagingOf(next) },
@@ -249,6 +263,13 @@ internal sealed class WorkloadSet(string key, TimeProvider time)
             Proven = proven,
             Pins = proven is null ? null : settledImages.GetValueOrDefault(name),
         };
+    }
+
+    private (WorkloadTarget? Next, WorkloadTarget? Before, WorkloadTarget? Proven) VersionsOf(string name)
+    {
+        var next = wanted?.Find(name);
+        var proven = Same(settled?.Find(name), next);
+        return (next, Same(inForce?.Find(name), next) ?? proven, proven);
     }
 
     // The newer object where both run the same: it has the newer generation and credentials.

@@ -14,7 +14,8 @@ internal sealed class ContainerMounts(NodeDirectories directories, WorkloadVolum
     /// <exception cref="StartFailedException">It is not allowed, leads out, or is not there.</exception>
     public string PathOf(ContainerStart start, VolumeSpec volume, VolumeMount mount)
     {
-        if (volume.HostPath is null && mount.SubPath is null)
+        var users = directories.UserNamespaceOf(start.Sandbox);
+        if (volume.HostPath is null && mount.SubPath is null && users is null)
         {
             return volumes.PathOf(volume, start.Sandbox.Id);
         }
@@ -26,7 +27,15 @@ internal sealed class ContainerMounts(NodeDirectories directories, WorkloadVolum
             var bound = directories.MountSource(start.Record.Id, start.Spec.VolumeMounts!.TakeWhile(other => !ReferenceEquals(other, mount)).Count());
             Directory.CreateDirectory(Path.GetDirectoryName(bound)!);
             // What is read-only is so to its ground: mounts further down would not be.
-            (below ?? root).BindTo(bound, recursive: !mount.ReadOnly);
+            if (users is null)
+            {
+                (below ?? root).BindTo(bound, recursive: !mount.ReadOnly);
+            }
+            else
+            {
+                (below ?? root).BindMappedTo(bound, users, recursive: !mount.ReadOnly, volume.IsReadOnlyAt(mount));
+            }
+
             return bound;
         }
         catch (OutsideTreeException e)

@@ -38,6 +38,7 @@ internal sealed class BundleCases : IDisposable
     {
         ["plain"] = new(),
         ["node's network"] = new(HostNetwork: true),
+        ["users of its own"] = new(FirstHostId: 1 << 30),
         ["without what the kernel may lack"] = new(new ContainerSpec { Name = "main", Image = "", Resources = AllResources }, Features: Full with
         {
             MissingControllers = ["cpu", "memory", "pids", "hugetlb", "io.max", "io.weight", "memory.high", "rtprio", "cpu.rt"], HasSeccomp = false, Disk = null,
@@ -90,7 +91,7 @@ internal sealed class BundleCases : IDisposable
         };
         var start = new ContainerStart(
             record, Task.CompletedTask, spec, WorkloadTarget.Of("n", workload, new References(new NodeDocument { Node = "n" }), null),
-            new SandboxRecord { Id = "web-uid", Workload = "web", Uid = "uid", Hash = "h", HostNetwork = wanted.HostNetwork },
+            new SandboxRecord { Id = "web-uid", Workload = "web", Uid = "uid", Hash = "h", HostNetwork = wanted.HostNetwork, FirstHostId = wanted.FirstHostId },
             new StoredImage("sha256:0", new ImageConfig { Entrypoint = ["/bin/web"], Cmd = ["-x"], Env = ["PATH=/opt"], User = wanted.User }, ["/"]),
             [KeyValuePair.Create("TOKEN", "\"ü\n")]);
         var config = ContainerConfig.Make(
@@ -124,5 +125,5 @@ internal sealed class BundleCases : IDisposable
 
     private static Quantity Amount(string text) => Quantity.TryParse(text, out var quantity) ? quantity : throw new ArgumentException(text);
 
-    private sealed record Case(ContainerSpec? Spec = null, RuntimeFeatures? Features = null, string? User = null, bool HostNetwork = false, string? AppArmor = null);
+    private sealed record Case(ContainerSpec? Spec = null, RuntimeFeatures? Features = null, string? User = null, bool HostNetwork = false, string? AppArmor = null, uint? FirstHostId = null);
 }

@@ -94,6 +94,32 @@ internal sealed class RealCopyTests
         Assert.That(close.Message, Does.Contain(words));
     }
 
+    [Test]
+    public async Task In_a_user_namespace_files_are_the_containers_own_too_and_volumes_say_that_they_cannot_be_written()
+    {
+        var shared = workload;
+        workload = await RealWorkload.StartAsync(template: new EdgeVirt.Contracts.Resources.PodSpec
+        {
+            Containers = [],
+            HostUsers = false,
+            Volumes = [new EdgeVirt.Contracts.Resources.VolumeSpec { Name = "data", EmptyDir = new EdgeVirt.Contracts.Resources.EmptyDirSource() }],
+        });
+        try
+        {
+            File.WriteAllText(local.Combine("f"), "x");
+            Assert.That(await SendAsync(local.Combine("f"), "/tmp"), Is.EqualTo(new CloseChannel()));
+            Assert.That(await RunAsync("stat -c %u /tmp/f; cat /tmp/f; echo y > /data/g"), Is.EqualTo("65534\nx"));
+            await ReceiveAsync("/data/g", "g");
+            Assert.That(File.ReadAllText(local.Combine("g")), Is.EqualTo("y\n"));
+            Assert.That(await SendAsync(local.Combine("f"), "/data"), Has.Property("Reason").EqualTo(CloseReason.Failed).And.Property("Message").Contains("hostUsers"));
+        }
+        finally
+        {
+            await workload.DisposeAsync();
+            workload = shared;
+        }
+    }
+
     private static async Task<byte[]> TarAsync(string path)
     {
         using var root = RootedDirectory.Open("/");

@@ -30,6 +30,8 @@ internal sealed class RealWorkload : IAsyncDisposable
 
     private RealWorkload()
     {
+        // As the agent makes its data directory: a user namespace's root has to pass.
+        File.SetUnixFileMode(directory.Path, (UnixFileMode)0x1C9);
         options = new NodeOptions { DataDir = directory.Combine("data"), RunDir = directory.Combine("run") };
         Directories = new NodeDirectories(options);
         Persistent = new PersistentVolumes(Directories, NullLogger<PersistentVolumes>.Instance);

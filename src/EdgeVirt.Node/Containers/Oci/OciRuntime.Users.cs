@@ -1,0 +1,46 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
+using EdgeVirt.Linux.Files;
+using EdgeVirt.Node.Networks;
+
+namespace EdgeVirt.Node.Containers.Oci;
+
+/// <summary>User namespaces of workloads that are not to have the node's ids.</summary>
+internal sealed partial class OciRuntime
+{
+    private readonly HostIdRanges ids = new(directories.FirstHostId);
+
+    private SandboxRecord WithIds(SandboxRecord sandbox)
+    {
+        try
+        {
+            return sandbox.HasOwnUsers ? sandbox with { FirstHostId = ids.Take(sandbox.FirstHostId) } : sandbox;
+        }
+        catch (StartFailedException)
+        {
+            network.Free(sandbox.Address!);
+            throw;
+        }
+    }
+
+    private void FreeIds(SandboxRecord sandbox)
+    {
+        if (sandbox.FirstHostId is { } first)
+        {
+            NetworkNamespaces.Delete(directories.UserNamespace(sandbox.Id));
+            ids.Free(first);
+        }
+    }
+
+    private NamespaceUsers? UsersOf(SandboxRecord sandbox) =>
+        directories.UserNamespaceOf(sandbox) is { } path ? new NamespaceUsers(path, sandbox.FirstHostId!.Value, UserIds.PerWorkload) : null;
+
+    // What is written there later belongs to whoever writes; what is there at first is the root itself.
+    private static void OwnUpper(string upper, SandboxRecord sandbox)
+    {
+        if (sandbox.FirstHostId is { } root)
+        {
+            Ownership.Set(upper, root, root);
+        }
+    }
+}

@@ -12,48 +12,38 @@ namespace EdgeVirt.Benchmarks;
 internal static class ContainerDensityBench
 {
     private const int Count = 50;
-    private const string Namespace = "edgevirt-density";
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(3);
-    private static readonly string NamespacePath = $"/run/netns/{Namespace}";
 
     public static async Task<BenchResult> RunAsync()
     {
         using var directory = new TempDirectory();
-        NetworkNamespaces.Delete(NamespacePath);
-        NetworkNamespaces.Create(NamespacePath);
-        try
+        using var network = new BenchNetwork("edgevirt-density");
+        var root = BenchEngine.MakeRoot(directory.Subdirectory("root"));
+        var bare = await BareAsync(Path.Combine(root, "bin", "sleep"));
+        await using var engine = await BenchEngine.StartAsync(directory.Subdirectory("ours"), root, network.Path);
+        for (var number = 0; number < Count; number++)
         {
-            var root = BenchEngine.MakeRoot(directory.Subdirectory("root"));
-            var bare = await BareAsync(Path.Combine(root, "bin", "sleep"));
-            await using var engine = await BenchEngine.StartAsync(directory.Subdirectory("ours"), root, NamespacePath);
-            for (var number = 0; number < Count; number++)
-            {
-                await engine.StartAsync($"idle-{number}", ["/bin/sleep", "100000"], bridge: false);
-            }
-
-            await Task.Delay(Settling);
-            var monitors = Conmon.Find(engine.Directories.Bundles).Values.Select(monitor => monitor.Pid).ToHashSet();
-            var contained = AllProcesses().Where(process => Processes.ParentOf(process) is { } parent && monitors.Contains(parent.Pid)).ToList();
-            if (monitors.Count != Count || contained.Count != Count)
-            {
-                throw new InvalidOperationException($"{Count} containers were started, but {contained.Count} run under {monitors.Count} monitors");
-            }
-
-            var conmon = monitors.Sum(ProcessMemory.Pss) / (double)Count;
-            var inside = contained.Sum(ProcessMemory.Pss) / (double)Count;
-            Console.WriteLine($"of one, bytes: bare process {bare:F0}, the same in a container {inside:F0}, conmon {conmon:F0}");
-            return new BenchResult(
-                "container-density",
-                ("overhead_mb", (conmon + inside - bare) / 1e6),
-                ("conmon_pss_mb", conmon / 1e6),
-                ("process_pss_mb", inside / 1e6),
-                ("bare_pss_mb", bare / 1e6),
-                ("containers", Count));
+            await engine.StartAsync($"idle-{number}", ["/bin/sleep", "100000"], bridge: false);
         }
-        finally
+
+        await Task.Delay(Settling);
+        var monitors = Conmon.Find(engine.Directories.Bundles).Values.Select(monitor => monitor.Pid).ToHashSet();
+        var contained = AllProcesses().Where(process => Processes.ParentOf(process) is { } parent && monitors.Contains(parent.Pid)).ToList();
+        if (monitors.Count != Count || contained.Count != Count)
         {
-            NetworkNamespaces.Delete(NamespacePath);
+            throw new InvalidOperationException($"{Count} containers were started, but {contained.Count} run under {monitors.Count} monitors");
         }
+
+        var conmon = monitors.Sum(ProcessMemory.Pss) / (double)Count;
+        var inside = contained.Sum(ProcessMemory.Pss) / (double)Count;
+        Console.WriteLine($"of one, bytes: bare process {bare:F0}, the same in a container {inside:F0}, conmon {conmon:F0}");
+        return new BenchResult(
+            "container-density",
+            ("overhead_mb", (conmon + inside - bare) / 1e6),
+            ("conmon_pss_mb", conmon / 1e6),
+            ("process_pss_mb", inside / 1e6),
+            ("bare_pss_mb", bare / 1e6),
+            ("containers", Count));
     }
 
     private static async Task<double> BareAsync(string program)

@@ -14,63 +14,53 @@ internal static class ContainerStartBench
 {
     private const int Warm = 3;
     private const int Runs = 15;
-    private const string Namespace = "edgevirt-bench";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly string NamespacePath = $"/run/netns/{Namespace}";
 
     public static async Task<BenchResult> RunAsync()
     {
         using var directory = new TempDirectory();
-        NetworkNamespaces.Delete(NamespacePath);
-        NetworkNamespaces.Create(NamespacePath);
-        try
-        {
-            await InNamespaceAsync("ip", "link", "set", "lo", "up");
-            var root = BenchEngine.MakeRoot(directory.Subdirectory("root"));
-            var archive = directory.Combine("root.tar");
-            await ProcessRunner.RunAsync("tar", ["-C", root, "-cf", archive, "."], Patience);
-            await using var docker = await DockerEngine.StartAsync(directory.Subdirectory("docker"), Namespace);
-            await docker.RunAsync("import", archive, "edgevirt-bench");
-            string[] podman = ["--root", directory.Subdirectory("podman"), "--runroot", directory.Subdirectory("podman-run"), "--cgroup-manager", "cgroupfs", "--runtime", "runc"];
-            // podman raises limits, which machines without CAP_SYS_RESOURCE refuse.
-            string[] limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
-            await InNamespaceAsync("podman", [.. podman, "import", archive, "edgevirt-bench"]);
-            await using var ours = await BenchEngine.StartAsync(directory.Subdirectory("ours"), root, NamespacePath);
-            var bare = new Bare(directory.Subdirectory("bare"), root, ours.Runtime);
+        using var network = new BenchNetwork("edgevirt-bench");
+        await network.RunAsync("ip", "link", "set", "lo", "up");
+        var root = BenchEngine.MakeRoot(directory.Subdirectory("root"));
+        var archive = directory.Combine("root.tar");
+        await ProcessRunner.RunAsync("tar", ["-C", root, "-cf", archive, "."], Patience);
+        await using var docker = await DockerEngine.StartAsync(directory.Subdirectory("docker"), network.Name);
+        await docker.RunAsync("import", archive, "edgevirt-bench");
+        string[] podman = ["--root", directory.Subdirectory("podman"), "--runroot", directory.Subdirectory("podman-run"), "--cgroup-manager", "cgroupfs", "--runtime", "runc"];
+        // podman raises limits, which machines without CAP_SYS_RESOURCE refuse.
+        string[] limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+        await network.RunAsync("podman", [.. podman, "import", archive, "edgevirt-bench"]);
+        await using var ours = await BenchEngine.StartAsync(directory.Subdirectory("ours"), root, network.Path);
+        var bare = new Bare(directory.Subdirectory("bare"), root, ours.Runtime);
 
-            var times = await MeasureAsync(new()
-            {
-                ["bare"] = bare.RunAsync,
-                ["ours nonet"] = number => ours.RunAsync(number, bridge: false),
-                ["ours bridge"] = number => ours.RunAsync(number, bridge: true),
-                ["podman nonet"] = _ => InNamespaceAsync("podman", [.. podman, "run", .. limits, "--network", "none", "edgevirt-bench", "/bin/true"]),
-                ["podman bridge"] = _ => InNamespaceAsync("podman", [.. podman, "run", .. limits, "--network", "podman", "edgevirt-bench", "/bin/true"]),
-                ["docker nonet"] = _ => docker.RunAsync("run", "--network", "none", "edgevirt-bench", "/bin/true"),
-                ["docker bridge"] = _ => docker.RunAsync("run", "edgevirt-bench", "/bin/true"),
-            });
-            await InNamespaceAsync("podman", [.. podman, "rm", "--all", "--force"]);
-            await bare.RemoveAsync();
-            await ours.RemoveAllAsync();
-            var ten = await MeasureAtOnceAsync(ours, 10);
-            var fifty = await MeasureAtOnceAsync(ours, 50);
-            return new BenchResult(
-                "container-start",
-                ("ratio_runtime_nonet", times["ours nonet"] / times["bare"]),
-                ("ratio_runtime_bridge", times["ours bridge"] / times["bare"]),
-                ("speedup_podman", times["podman bridge"] / times["ours bridge"]),
-                ("speedup_docker", times["docker bridge"] / times["ours bridge"]),
-                ("speedup_podman_nonet", times["podman nonet"] / times["ours nonet"]),
-                ("speedup_docker_nonet", times["docker nonet"] / times["ours nonet"]),
-                ("bare_ms", times["bare"]),
-                ("ours_nonet_ms", times["ours nonet"]),
-                ("ours_bridge_ms", times["ours bridge"]),
-                ("p50_ms_10", ten),
-                ("p50_ms_50", fifty));
-        }
-        finally
+        var times = await MeasureAsync(new()
         {
-            NetworkNamespaces.Delete(NamespacePath);
-        }
+            ["bare"] = bare.RunAsync,
+            ["ours nonet"] = number => ours.RunAsync(number, bridge: false),
+            ["ours bridge"] = number => ours.RunAsync(number, bridge: true),
+            ["podman nonet"] = _ => network.RunAsync("podman", [.. podman, "run", .. limits, "--network", "none", "edgevirt-bench", "/bin/true"]),
+            ["podman bridge"] = _ => network.RunAsync("podman", [.. podman, "run", .. limits, "--network", "podman", "edgevirt-bench", "/bin/true"]),
+            ["docker nonet"] = _ => docker.RunAsync("run", "--network", "none", "edgevirt-bench", "/bin/true"),
+            ["docker bridge"] = _ => docker.RunAsync("run", "edgevirt-bench", "/bin/true"),
+        });
+        await network.RunAsync("podman", [.. podman, "rm", "--all", "--force"]);
+        await bare.RemoveAsync();
+        await ours.RemoveAllAsync();
+        var ten = await MeasureAtOnceAsync(ours, 10);
+        var fifty = await MeasureAtOnceAsync(ours, 50);
+        return new BenchResult(
+            "container-start",
+            ("ratio_runtime_nonet", times["ours nonet"] / times["bare"]),
+            ("ratio_runtime_bridge", times["ours bridge"] / times["bare"]),
+            ("speedup_podman", times["podman bridge"] / times["ours bridge"]),
+            ("speedup_docker", times["docker bridge"] / times["ours bridge"]),
+            ("speedup_podman_nonet", times["podman nonet"] / times["ours nonet"]),
+            ("speedup_docker_nonet", times["docker nonet"] / times["ours nonet"]),
+            ("bare_ms", times["bare"]),
+            ("ours_nonet_ms", times["ours nonet"]),
+            ("ours_bridge_ms", times["ours bridge"]),
+            ("p50_ms_10", ten),
+            ("p50_ms_50", fifty));
     }
 
     private static async Task<Dictionary<string, double>> MeasureAsync(Dictionary<string, Func<int, Task>> contenders)
@@ -118,9 +108,6 @@ internal static class ContainerStartBench
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
-
-    private static Task<ProcessResult> InNamespaceAsync(string file, params string[] args) =>
-        NetworkNamespaces.Run(NamespacePath, () => ProcessRunner.RunAsync(file, args, Patience));
 
     /// <summary>The runtime itself, with a bundle on the plain directory.</summary>
     private sealed class Bare(string bundle, string root, string runtime)

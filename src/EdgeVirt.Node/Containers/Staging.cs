@@ -102,7 +102,7 @@ internal sealed partial class Staging(string name, WorkloadTools tools)
         foreach (var stage in stages.Values.Where(stage => stage.Task is not null))
         {
             await stage.Cancel!.CancelAsync();
-            await ((Task)stage.Task!).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await stage.Task!.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             stage.Cancel.Dispose();
             stage.Task = null;
         }
@@ -113,14 +113,15 @@ internal sealed partial class Staging(string name, WorkloadTools tools)
         var target = stage.Target;
         stage.RetryAt = null;
         stage.Problem = null;
+        stage.Fetched = null;
         stage.Tried = target;
         stage.Cancel = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var cancel = stage.Cancel.Token;
         stage.Task = Task.Run(
-            () =>
+            async () =>
             {
                 WorkloadPreparation.CheckNode(target, tools.Runtime);
-                return WorkloadPreparation.RunAsync(target, tools.Images, pins, cancel);
+                stage.Fetched = await WorkloadPreparation.RunAsync(target, tools.Images, pins, cancel);
             },
             CancellationToken.None);
         _ = stage.Task.ContinueWith(_ => Done?.Invoke(), TaskScheduler.Default);
@@ -140,7 +141,7 @@ internal sealed partial class Staging(string name, WorkloadTools tools)
         {
             lock (stages)
             {
-                stage.Prepared = task.Result;
+                stage.Prepared = stage.Fetched;
             }
         }
         else if (ReferenceEquals(stage.Tried, stage.Target) && task.Exception?.InnerException is { } e)
@@ -161,7 +162,10 @@ internal sealed partial class Staging(string name, WorkloadTools tools)
 
         public WorkloadTarget? Tried { get; set; }
 
-        public Task<PreparedWorkload>? Task { get; set; }
+        public Task? Task { get; set; }
+
+        /// <summary>What the task got, to be looked at when it has ended.</summary>
+        public PreparedWorkload? Fetched { get; set; }
 
         public CancellationTokenSource? Cancel { get; set; }
 

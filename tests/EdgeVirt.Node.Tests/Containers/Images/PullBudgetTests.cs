@@ -93,8 +93,9 @@ internal sealed class PullBudgetTests
     [Test]
     public async Task What_a_cut_attempt_cost_is_kept_for_the_next_agent()
     {
+        // Two layers come at once; a third connection is there to be cut only when all of an earlier one has been received.
         using var ended = new CancellationTokenSource();
-        await using var proxy = new CuttingProxy(_registry.Port, cutAfter: 150_000) { OnCut = number => { if (number == 2) { ended.Cancel(); } } };
+        await using var proxy = new CuttingProxy(_registry.Port, cutAfter: 150_000) { OnCut = number => { if (number == 3) { ended.Cancel(); } } };
         using var first = Open(proxy.Port);
         Assert.That(() => first.EnsureAsync(StoreFixture.Reference("registry.test/big:1"), ImagePullPolicy.IfNotPresent, new PullTerms { MaxBytes = 10_000_000 }, ended.Token),
             Throws.InstanceOf<OperationCanceledException>());

@@ -33,7 +33,7 @@ printf '%s\n' virtio_pci virtio_blk ext4 >"$scratch/modules"
 
 mmdebstrap --quiet --mode=root --variant=minbase --architectures="$architecture" --format=directory \
   --aptopt="$scratch/apt.conf" \
-  --include=systemd-sysv,udev,kmod,linux-image-cloud-amd64,iproute2,nftables,conntrack,dnsmasq-base,crun,conmon,e2fsprogs,ca-certificates,procps \
+  --include=systemd-sysv,udev,kmod,linux-image-cloud-amd64,iproute2,nftables,conntrack,dnsmasq-base,crun,conmon,e2fsprogs,apparmor,ca-certificates,procps \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
   --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
   --essential-hook="install -D -m 0644 '$scratch/initramfs.conf' \"\$1/etc/initramfs-tools/conf.d/edgevirt\"" \

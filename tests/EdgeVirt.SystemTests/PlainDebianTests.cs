@@ -115,6 +115,39 @@ public sealed class PlainDebianTests
     }
 
     [Test]
+    public async Task The_agents_AppArmor_profile_confines_a_container_that_does_not_say_otherwise()
+    {
+        var limited = (await fleet.Hub.Api.WorkloadStatusAsync("limited")).Instances[0].Containers[0].ContainerId;
+        Assert.That(await machine.RunAsync($"cat /proc/$(head -1 /sys/fs/cgroup/edgevirt/*/{limited}/cgroup.procs)/attr/current"), Is.EqualTo("edgevirt-default-1 (enforce)"));
+
+        // Capabilities and system calls would allow a mount; the profile alone does not.
+        Assert.That(await MountsAsync("confined", "{type: RuntimeDefault}"), Is.Not.Zero);
+        Assert.That(await MountsAsync("unconfined", "{type: Unconfined}"), Is.Zero);
+
+        async Task<int?> MountsAsync(string name, string profile)
+        {
+            await fleet.Hub.Api.ApplyAsync($$"""
+                apiVersion: edgevirt.io/v1
+                kind: Workload
+                metadata: {name: {{name}}}
+                spec:
+                  template:
+                    restartPolicy: Never
+                    containers:
+                    - name: main
+                      image: {{Fleet.BusyboxImage}}
+                      command: [/bin/mount, -t, tmpfs, none, /tmp]
+                      securityContext: {capabilities: {add: [SYS_ADMIN]}, seccompProfile: {type: Unconfined}, appArmorProfile: {{profile}}}
+                """);
+            var status = await HubApi.WaitForAsync(
+                $"the {name} container to end", () => fleet.Hub.Api.WorkloadStatusAsync(name),
+                now => now.Instances is [{ Containers: [{ State: ContainerState.Terminated }] }], now => now.ToString(), Patience);
+            await fleet.Hub.Api.DeleteAsync(ResourceKind.Workload, name);
+            return status.Instances[0].Containers[0].LastExit?.Code;
+        }
+    }
+
+    [Test]
     public async Task Monitors_are_in_a_group_of_their_own_and_not_in_the_units()
     {
         var agent = await ShowAsync("MainPID");

@@ -148,6 +148,17 @@ public sealed class PlainDebianTests
     }
 
     [Test]
+    public async Task Root_of_a_workload_with_users_of_its_own_is_nobody_on_the_node()
+    {
+        await fleet.Hub.Api.ApplyAsync(WithLimits("nobody", "exec sleep 100000", "{memory: 32Mi}").Replace("template:", "template:\n    hostUsers: false", StringComparison.Ordinal));
+        await fleet.Hub.Api.WaitForWorkloadAsync("nobody", 1, Patience);
+        var id = (await fleet.Hub.Api.WorkloadStatusAsync("nobody")).Instances[0].Containers[0].ContainerId;
+        Assert.That(await machine.RunAsync($"ps -o uid= -p $(head -1 /sys/fs/cgroup/edgevirt/*/{id}/cgroup.procs) | tr -d ' '"), Is.EqualTo($"{1 << 30}"));
+        await fleet.Hub.Api.DeleteAsync(ResourceKind.Workload, "nobody");
+        await machine.WaitForAsync("ls /sys/fs/cgroup/edgevirt/*", groups => !groups.Contains("nobody-", StringComparison.Ordinal), Patience);
+    }
+
+    [Test]
     public async Task Monitors_are_in_a_group_of_their_own_and_not_in_the_units()
     {
         var agent = await ShowAsync("MainPID");

@@ -31,6 +31,9 @@ internal sealed class RealHostUsersTests : RealContainersFixture
         Assert.That((await AnswerAsync(8080)).Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), Is.EqualTo(["0", $"{First}", "65536"]));
         Assert.That(File.ReadAllLines($"/proc/{File.ReadAllText(directories.PidFile(id)).Trim()}/status"), Has.Some.EqualTo($"Uid:\t{First}\t{First}\t{First}\t{First}"));
         Assert.That(OwnerOf(Path.Combine(directories.Root(id), "tmp", "mine")), Is.EqualTo(First));
+        const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Assert.That(File.GetUnixFileMode(directories.Container(id)), Is.EqualTo(Owner | UnixFileMode.GroupExecute), "its root is let in by its group, and nobody else is");
+        Assert.That(new[] { directories.Sandboxes, directories.Volumes }.Select(File.GetUnixFileMode), Has.All.EqualTo(Owner));
 
         var record = agent.Records.FindContainer(id)!;
         Assert.That(await agent.Runtime.ActAsync(record, new ContainerAction.Exec(["busybox", "touch", "/tmp/by-exec"]), TimeSpan.FromSeconds(20), default), Is.EqualTo(ActionAnswer.Success));
@@ -108,7 +111,7 @@ internal sealed class RealHostUsersTests : RealContainersFixture
     [Test]
     public async Task A_terminal_and_another_user_work_as_ever()
     {
-        var workload = OwnUsers(Workload("web", "busybox id -u; busybox tty; busybox echo x > /data/f; exec busybox sleep 1000"));
+        var workload = OwnUsers(Workload("web", "busybox echo x > /data/f; busybox id -u; busybox tty; exec busybox sleep 1000"));
         var container = workload.Template.Containers[0] with { Tty = true, VolumeMounts = [new VolumeMount { Name = "d", MountPath = "/data" }] };
         var template = workload.Template with
         {

@@ -34,7 +34,7 @@ internal sealed class RunningContainers(RecordStore records, IContainerRuntime r
         return IsRunning(newest)
             ? newest
             : throw new ChannelRefusedException(
-                CloseReason.NotFound, $"Container '{name}' of workload '{workload}' is not running; its log says why (edgevirt logs {workload} --previous).");
+                CloseReason.NotFound, $"Container '{name}' of workload '{workload}' is not running; 'edgevirt describe workload {workload}' says why.");
     }
 
     /// <summary>Any container of a workload that runs.</summary>

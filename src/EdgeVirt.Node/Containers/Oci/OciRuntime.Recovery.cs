@@ -31,9 +31,15 @@ internal sealed partial class OciRuntime
 
     private void MakeDirectories()
     {
-        foreach (var path in (string[])[directories.Containers, directories.Sandboxes, directories.Volumes, directories.NetworkNamespaces, directories.UserNamespaces])
+        foreach (var path in (string[])[directories.NetworkNamespaces, directories.UserNamespaces])
         {
             Directory.CreateDirectory(path);
+        }
+
+        foreach (var path in (string[])[directories.Containers, directories.Sandboxes, directories.Volumes])
+        {
+            Directory.CreateDirectory(path, OwnerOnly);
+            File.SetUnixFileMode(path, path == directories.Containers ? Passage : OwnerOnly);
         }
 
         Directory.CreateDirectory(directories.Private, OwnerOnly);

@@ -35,6 +35,20 @@ internal sealed partial class OciRuntime
     private NamespaceUsers? UsersOf(SandboxRecord sandbox) =>
         directories.UserNamespaceOf(sandbox) is { } path ? new NamespaceUsers(path, sandbox.FirstHostId!.Value, UserIds.PerWorkload) : null;
 
+    // Whatever image is unpacked below, its programs with a set-user-ID bit among it, is of no other user's business on the node. The container's own
+    // root is one where it is not the node's: it comes by its group.
+    private void Enclose(string id, SandboxRecord sandbox)
+    {
+        var path = directories.Container(id);
+        Directory.CreateDirectory(path, OwnerOnly);
+        if (sandbox.FirstHostId is { } root)
+        {
+            Ownership.Set(path, 0, root);
+        }
+
+        File.SetUnixFileMode(path, sandbox.FirstHostId is null ? OwnerOnly : OwnerOnly | UnixFileMode.GroupExecute);
+    }
+
     // What is written there later belongs to whoever writes; what is there at first is the root itself.
     private static void OwnUpper(string upper, SandboxRecord sandbox)
     {

@@ -24,6 +24,7 @@ internal sealed partial class OciRuntime(
 {
     private const int StartsAtOnce = 4;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode Passage = OwnerOnly | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private static readonly TimeSpan ToolTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan KillTimeout = TimeSpan.FromSeconds(20);
@@ -204,6 +205,7 @@ internal sealed partial class OciRuntime(
     {
         var id = start.Record.Id;
         var root = directories.Root(id);
+        Enclose(id, start.Sandbox);
         Directory.CreateDirectory(root);
         var (upper, work) = await writable.PrepareAsync(id, (long?)start.Spec.Resources?.Limits?.EphemeralStorage?.Value, ct);
         Directory.CreateDirectory(directories.Bundle(id), OwnerOnly);

@@ -17,9 +17,9 @@ public static class Overlay
     /// <param name="upper">Takes what is written; its path holds no comma.</param>
     /// <param name="work">Empty, on the same file system as <paramref name="upper"/>.</param>
     /// <param name="target">Where the tree appears.</param>
-    /// <param name="userNamespace">Path of the user namespace whose ids the layers' files are to show; null: they show those that they have.</param>
+    /// <param name="users">Whose ids the layers' files are to show; null: they show those that they have.</param>
     /// <exception cref="LinuxException">A directory is missing or the kernel refused.</exception>
-    public static void Mount(IReadOnlyList<string> layers, string upper, string work, string target, string? userNamespace = null)
+    public static void Mount(IReadOnlyList<string> layers, string upper, string work, string target, LayerUsers? users = null)
     {
         var descriptors = new List<int>();
         var clones = new List<SafeFileHandle>();
@@ -35,14 +35,29 @@ public static class Overlay
                 _ = Native.Close(descriptor);
             }
 
-            clones.ForEach(clone => clone.Dispose());
+            foreach (var clone in clones)
+            {
+                Mounts.Unmount(users!.Place, detach: true);
+                clone.Dispose();
+            }
         }
 
         string Named(string directory)
         {
-            if (userNamespace is not null)
+            if (users is not null)
             {
-                clones.Add(MappedMounts.Clone(directory, userNamespace, recursive: false));
+                var clone = MappedMounts.Clone(directory, users.Namespace, recursive: false);
+                try
+                {
+                    MappedMounts.Place(clone, users.Place);
+                }
+                catch
+                {
+                    clone.Dispose();
+                    throw;
+                }
+
+                clones.Add(clone);
                 return $"/proc/self/fd/{clones[^1].DangerousGetHandle()}";
             }
 
@@ -57,3 +72,11 @@ public static class Overlay
         }
     }
 }
+
+/// <summary>Whose ids the files of layers show.</summary>
+/// <param name="Namespace">Path of their user namespace.</param>
+/// <param name="Place">
+/// A directory on which the layers are mounted, one upon the other, while the overlay is made: before Linux 6.15 it takes no mount that is
+/// nowhere. Whoever ended meanwhile leaves them there.
+/// </param>
+public sealed record LayerUsers(string Namespace, string Place);

@@ -68,7 +68,9 @@ internal sealed class UserNamespacesTests
         var (lower, upper, work, root) = (directory.Subdirectory("lower"), directory.Subdirectory("upper"), directory.Subdirectory("work"), directory.Subdirectory("root"));
         File.WriteAllText(Path.Combine(lower, "f"), "x");
         Ownership.Set(upper, First, First);
-        Overlay.Mount([lower, directory.Subdirectory("lower2")], upper, work, root, users);
+        var place = directory.Subdirectory("place");
+        Overlay.Mount([lower, directory.Subdirectory("lower2")], upper, work, root, new LayerUsers(users, place));
+        Assert.That(Mounts.List().Select(mount => mount.Target), Has.None.EqualTo(place));
         Assert.That((OwnerOf("root"), OwnerOf("root/f"), OwnerOf("lower/f")), Is.EqualTo(((First, First), (First, First), (0u, 0u))));
         File.AppendAllText(Path.Combine(root, "f"), "y");
         Assert.That(OwnerOf("upper/f"), Is.EqualTo((First, First)), "copied up as it was shown");

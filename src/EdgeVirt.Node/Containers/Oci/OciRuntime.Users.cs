@@ -49,6 +49,19 @@ internal sealed partial class OciRuntime
         File.SetUnixFileMode(path, sandbox.FirstHostId is null ? OwnerOnly : OwnerOnly | UnixFileMode.GroupExecute);
     }
 
+    private LayerUsers? LayerUsersOf(ContainerStart start)
+    {
+        if (directories.UserNamespaceOf(start.Sandbox) is not { } users)
+        {
+            return null;
+        }
+
+        // Below what is unmounted when the run is released.
+        var place = Path.Combine(directories.MountSources(start.Record.Id), "layers");
+        Directory.CreateDirectory(place);
+        return new LayerUsers(users, place);
+    }
+
     // What is written there later belongs to whoever writes; what is there at first is the root itself.
     private static void OwnUpper(string upper, SandboxRecord sandbox)
     {

@@ -212,7 +212,7 @@ internal sealed partial class OciRuntime(
         Directory.CreateDirectory(directories.RuntimeState, OwnerOnly);
         qos.Prepare(start);
         OwnUpper(upper, start.Sandbox);
-        Overlay.Mount(start.Image.LayerDirectories, upper, work, root, directories.UserNamespaceOf(start.Sandbox));
+        Overlay.Mount(start.Image.LayerDirectories, upper, work, root, LayerUsersOf(start));
         var spec = ContainerConfig.Make(start, directories, root, here, (volume, mount) => parts.Mounts.PathOf(start, volume, mount), DevicesOf(start.Spec));
         using var file = new FileStream(
             Path.Combine(directories.Bundle(id), "config.json"),

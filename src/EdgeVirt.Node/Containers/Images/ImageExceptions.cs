@@ -71,6 +71,9 @@ internal sealed class ImagePullException(string message, Exception? inner = null
     /// <summary>Whether its source is reached only by an uplink that costs more than allowed.</summary>
     public bool IsOverUplinkCost { get; init; }
 
+    /// <summary>How many bytes of room the next attempt wants, above those that always stay free; null: room is not what is missing.</summary>
+    public long? RoomWanted { get; init; }
+
     /// <summary>What the registry asked to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

@@ -12,13 +12,16 @@ internal sealed partial class ImageStore
     private async Task RunAsync(
         ImagePull pull, ImageReference reference, (string Digest, byte[] Bytes) manifest, PullTerms terms, PullBudget budget, CancellationToken ct)
     {
+        IReadOnlyList<string>? chain = null;
         try
         {
-            await pull.RunAsync(reference, manifest.Digest, manifest.Bytes, PinOnly, missing => budget.Begin(_blobs.SpentOn(manifest.Digest), missing), ct);
+            await pull.RunAsync(reference, manifest.Digest, manifest.Bytes, Pins, missing => budget.Begin(_blobs.SpentOn(manifest.Digest), missing), ct);
             _blobs.SetSpent(manifest.Digest, 0);
+            SetUnfinished(reference, null);
         }
         catch (Exception failed)
         {
+            SetUnfinished(reference, failed is ImageRefusedException ? null : chain);
             if (budget.IsLimited)
             {
                 _blobs.SetSpent(manifest.Digest, failed is ImageRefusedException ? 0 : budget.SpentBytes);
@@ -33,6 +36,13 @@ internal sealed partial class ImageStore
             }
 
             throw;
+        }
+
+        void Pins(IReadOnlyList<string> chainIds)
+        {
+            // First its own layers alone, later those too that it is put together from.
+            chain ??= chainIds;
+            PinOnly(chainIds);
         }
     }
 

@@ -167,6 +167,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             if (Loaded(digest) is not { } image)
             {
                 var started = _time.GetTimestamp();
+                RefuseAgain(digest);
                 LogPulling(_logger, reference, digest);
                 await RunAsync(pull, reference, (digest, bytes), terms, budget, ct);
                 image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");

@@ -65,8 +65,7 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
     /// <param name="ct">Gives up between two reads.</param>
     /// <exception cref="DamagedBlobException">The compressed bytes are not those of the digest.</exception>
     /// <exception cref="ImageRefusedException">The layer is not one that may be unpacked.</exception>
-    /// <exception cref="ImagePullException">The disk is full; it says how much room the layer wants.</exception>
-    /// <exception cref="IOException">The node failed in another way.</exception>
+    /// <exception cref="ImagePullException">The node is at fault; where its disk is full it says how much room the layer wants.</exception>
     public LayerMarker Unpack(Stream blob, Descriptor layer, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
         var target = PathOf(place.ChainId);
@@ -93,6 +92,10 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
             }
 
             throw unpackable as ImageRefusedException ?? TarReader.Damaged(unpackable.Message, unpackable);
+        }
+        catch (Exception failed) when (NodeFault.Of(failed) is { } fault)
+        {
+            throw fault;
         }
         finally
         {
@@ -165,7 +168,7 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
     }
 
     /// <summary>What a layer will take that did not fit, whose beginning is away again: as much for the rest as for what was read, or twice that where its length is not known.</summary>
-    private static long RoomFor(long unpacked, double? partRead) => Math.Max((long)(unpacked / Math.Clamp(partRead ?? 0.5, 0.01, 1)), unpacked + MoreRoom);
+    private static long RoomFor(long unpacked, double? partRead) => Math.Max((long)(unpacked / Math.Clamp(partRead ?? 0.5, 0.01, 1)), unpacked + Math.Max(MoreRoom, unpacked / 4));
 
     /// <summary>The digest that what is read must have: a tar that was put together has no compressed bytes to prove.</summary>
     private static string ProofOf(Stream blob, Descriptor layer, LayerPlace place) => blob is RebuiltTar ? place.DiffId : layer.Digest!;

@@ -118,7 +118,7 @@ internal sealed class RoomForPullTests
         TestContext.Out.WriteLine(full!.Message);
         Assert.That(full.Message, Does.StartWith("The disk is full").And.Contain("are missing").And.Contain("Remove workloads or volumes"));
         var reached = Directory.GetFiles(Partial).Sum(file => new FileInfo(file).Length);
-        Assert.That(reached, Is.GreaterThan(8 * Mebibyte));
+        Assert.That(reached, Is.GreaterThan(7 * Mebibyte), "the link was cut after eight, what was under way may be lost");
         await store.CollectGarbageAsync(Needs("big"), default);
 
         File.Delete(Path.Combine(Partition, "filler"));

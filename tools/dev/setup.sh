@@ -22,6 +22,8 @@ fish|test|checks its completion script
 zstd|test|reads backups of volumes
 apparmor|fast test|checks the profile that confines containers
 attr|fast test|compares the extended attributes of unpacked images
+libcap2-bin|fast test|gives files of volumes capabilities that backups keep
+libarchive-tools|fast test|reads backups of volumes, beside GNU tar
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests
 lld|test|links for arm64

@@ -224,6 +224,18 @@ internal static unsafe partial class FileCalls
     [LibraryImport("libc", EntryPoint = "lsetxattr", SetLastError = true)]
     public static partial int SetAttributeNoFollow(byte[] path, byte[] name, byte[] value, nuint size, int flags);
 
+    [LibraryImport("libc", EntryPoint = "flistxattr", SetLastError = true)]
+    public static partial nint ListAttributes(SafeFileHandle file, byte[] names, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "llistxattr", SetLastError = true)]
+    public static partial nint ListAttributesNoFollow(byte[] path, byte[] names, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "fgetxattr", SetLastError = true)]
+    public static partial nint GetAttribute(SafeFileHandle file, byte[] name, byte[] value, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "lgetxattr", SetLastError = true)]
+    public static partial nint GetAttributeNoFollow(byte[] path, byte[] name, byte[] value, nuint size);
+
     [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
     public static partial int SyncFileSystem(SafeFileHandle file);
 

@@ -45,21 +45,7 @@ public static class TreeReceiver
         }
     }
 
-    /// <summary>Makes anew what <see cref="TreeSender.BackUpAsync"/> wrote, with owners and links as they were.</summary>
-    /// <param name="tar">What came; it throws where it broke off.</param>
-    /// <param name="directory">Empty, and nobody else's.</param>
-    /// <param name="ct">Gives up; what has been written so far stays.</param>
-    /// <exception cref="IOException">It cannot be written.</exception>
-    /// <exception cref="InvalidDataException">It is no such tar.</exception>
-    public static async Task RestoreAsync(Stream tar, string directory, CancellationToken ct)
-    {
-        using var tree = ConfinedTree.Open(directory);
-        await UnpackAsync(tar, tree, "", owner: null, ct).ConfigureAwait(false);
-        tree.Sync();
-    }
-
-    // Without an owner, everything belongs to whom the tar says.
-    private static async Task UnpackAsync(Stream tar, ConfinedTree tree, string temporary, (uint User, uint Group)? owner, CancellationToken ct)
+    private static async Task UnpackAsync(Stream tar, ConfinedTree tree, string temporary, (uint User, uint Group) owner, CancellationToken ct)
     {
         List<(byte[] Path, EntryMetadata Metadata)> directories = [];
         var count = 0;
@@ -68,8 +54,7 @@ public static class TreeReceiver
             while (await NextAsync(reader, ct).ConfigureAwait(false) is { } entry)
             {
                 var path = PathIn(temporary, entry.Name);
-                var (user, group) = owner ?? ((uint)entry.Uid, (uint)entry.Gid);
-                var metadata = new EntryMetadata { Mode = (uint)entry.Mode, User = user, Group = group, ModifiedSeconds = entry.ModificationTime.ToUnixTimeSeconds() };
+                var metadata = new EntryMetadata { Mode = (uint)entry.Mode, User = owner.User, Group = owner.Group, ModifiedSeconds = entry.ModificationTime.ToUnixTimeSeconds() };
                 count++;
                 switch (entry.EntryType)
                 {
@@ -82,12 +67,6 @@ public static class TreeReceiver
                         break;
                     case TarEntryType.RegularFile:
                         await WriteAsync(tree, path, entry, metadata, ct).ConfigureAwait(false);
-                        break;
-                    case TarEntryType.HardLink when owner is null:
-                        tree.MakeHardLink(path, PathIn(temporary, entry.LinkName));
-                        break;
-                    case TarEntryType.Fifo when owner is null:
-                        tree.MakeFifo(path, metadata);
                         break;
                     default:
                         throw new InvalidDataException($"'{entry.Name}' is neither file, directory nor symbolic link.");
@@ -134,10 +113,11 @@ public static class TreeReceiver
 
     private static byte[] PathIn(string temporary, string name) => Encoding.UTF8.GetBytes((temporary + PathOf(name)).TrimStart('/'));
 
-    /// <summary>The part below the source, with a slash before it; empty for the source itself.</summary>
-    private static string PathOf(string name)
+    /// <summary>What of an entry's name in a tar of <see cref="TreeSender"/> lies below the source, with a slash before it; empty for the source itself.</summary>
+    /// <exception cref="InvalidDataException">It is no name that it writes.</exception>
+    public static string PathOf(string name)
     {
-        // The tree confines to the directory; what lies beside the temporary name there is not ours either.
+        // A tree confines to its directory; what lies beside the temporary name there is not ours either.
         var parts = name.TrimEnd('/').Split('/');
         return parts[0] == TreeSender.SourceName && parts.All(part => part is not ("" or "." or ".."))
             ? string.Concat(parts.Skip(1).Select(part => "/" + part))

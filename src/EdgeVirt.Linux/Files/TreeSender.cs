@@ -26,7 +26,7 @@ public static class TreeSender
     /// <exception cref="InvalidDataException">Something cannot be in a tar.</exception>
     public static Task SendAsync(SafeFileHandle source, Stream tar, CancellationToken ct) => SendAsync(source, tar, asBackup: false, ct);
 
-    /// <summary>Sends a directory such that <see cref="TreeReceiver.RestoreAsync"/> makes it anew: with owners, hard links and fifos. Extended attributes are left out.</summary>
+    /// <summary>Sends a directory such that it can be made anew: with owners, hard links, fifos and those extended attributes that <see cref="BackupAttributes"/> names.</summary>
     /// <param name="directory">Absolute path; nobody else can change what it leads to.</param>
     /// <param name="tar">Where to; stays open.</param>
     /// <param name="ct">Gives up.</param>
@@ -41,8 +41,9 @@ public static class TreeSender
 
     private static async Task SendAsync(SafeFileHandle source, Stream tar, bool asBackup, CancellationToken ct)
     {
-        await using var tarWriter = new TarWriter(tar, TarEntryFormat.Pax, leaveOpen: true);
-        var writer = new EntryWriter(tarWriter, asBackup);
+        await using var tarWriter = asBackup ? null : new TarWriter(tar, TarEntryFormat.Pax, leaveOpen: true);
+        var backup = asBackup ? new PaxWriter(tar) : null;
+        var writer = new EntryWriter(tarWriter, backup);
         if (Status(source, default, out var stat) is var error and not 0)
         {
             throw new LinuxException("stat", error);
@@ -59,6 +60,8 @@ public static class TreeSender
             default:
                 throw new InvalidDataException("It is neither a file nor a directory.");
         }
+
+        await (backup?.EndAsync(ct) ?? Task.CompletedTask).ConfigureAwait(false);
     }
 
     private static async Task SendDirectoryAsync(EntryWriter writer, SafeFileHandle directory, Stat stat, string path, int depth, CancellationToken ct)
@@ -68,7 +71,7 @@ public static class TreeSender
             throw new InvalidDataException($"'{path}' lies more than {MostDepth} directories deep.");
         }
 
-        await writer.WriteAsync(new PaxTarEntry(TarEntryType.Directory, path), stat, ct).ConfigureAwait(false);
+        await writer.WriteAsync(new PaxTarEntry(TarEntryType.Directory, path), stat, () => BackupAttributes.Of(directory), ct).ConfigureAwait(false);
         foreach (var bytes in FileTree.Names(directory))
         {
             ct.ThrowIfCancellationRequested();
@@ -85,7 +88,7 @@ public static class TreeSender
         {
             if (ReadLink(directory, name) is { Length: > 0 } target)
             {
-                await writer.WriteAsync(new PaxTarEntry(TarEntryType.SymbolicLink, path) { LinkName = target }, stat, ct).ConfigureAwait(false);
+                await writer.WriteAsync(new PaxTarEntry(TarEntryType.SymbolicLink, path) { LinkName = target }, stat, () => BackupAttributes.Of(directory, name), ct).ConfigureAwait(false);
             }
 
             return;
@@ -93,7 +96,7 @@ public static class TreeSender
 
         if (stat.Type == TypeFifo && writer.IsBackup)
         {
-            await writer.WriteAsync(new PaxTarEntry(TarEntryType.Fifo, path), stat, ct).ConfigureAwait(false);
+            await writer.WriteAsync(new PaxTarEntry(TarEntryType.Fifo, path), stat, () => BackupAttributes.Of(directory, name), ct).ConfigureAwait(false);
             return;
         }
 
@@ -124,14 +127,14 @@ public static class TreeSender
     {
         if (writer.FirstNameOf(stat, path) is { } first)
         {
-            await writer.WriteAsync(new PaxTarEntry(TarEntryType.HardLink, path) { LinkName = first }, stat, ct).ConfigureAwait(false);
+            await writer.WriteAsync(new PaxTarEntry(TarEntryType.HardLink, path) { LinkName = first }, stat, () => [], ct).ConfigureAwait(false);
             return;
         }
 
         // The handle's owner disposes it, and this stream holds nothing beside it.
         var content = new FileStream(new SafeFileHandle(file.DangerousGetHandle(), ownsHandle: false), FileAccess.Read, bufferSize: 0);
         await using var bounded = new FixedLengthStream(content, (long)stat.Size);
-        await writer.WriteAsync(new PaxTarEntry(TarEntryType.RegularFile, path) { DataStream = bounded }, stat, ct).ConfigureAwait(false);
+        await writer.WriteAsync(new PaxTarEntry(TarEntryType.RegularFile, path) { DataStream = bounded }, stat, () => BackupAttributes.Of(file), ct).ConfigureAwait(false);
     }
 
     private static string NameOf(byte[] name, string path)
@@ -154,26 +157,34 @@ public static class TreeSender
         };
     }
 
-    private sealed class EntryWriter(TarWriter tar, bool isBackup)
+    // One of the two.
+    private sealed class EntryWriter(TarWriter? tar, PaxWriter? backup)
     {
         private readonly Dictionary<ulong, string> names = [];
 
-        public bool IsBackup => isBackup;
+        public bool IsBackup => backup is not null;
 
         /// <summary>The name under which a file with several was written before; null: this is the first.</summary>
         public string? FirstNameOf(Stat stat, string path) =>
-            !isBackup || stat.Links < 2 || names.TryAdd(stat.Inode, path) ? null : names[stat.Inode];
+            !IsBackup || stat.Links < 2 || names.TryAdd(stat.Inode, path) ? null : names[stat.Inode];
 
-        public Task WriteAsync(PaxTarEntry entry, Stat stat, CancellationToken ct)
+        public Task WriteAsync(PaxTarEntry entry, Stat stat, Func<IReadOnlyList<ExtendedAttribute>> attributes, CancellationToken ct)
         {
-            entry.Mode = (UnixFileMode)(stat.Mode & 0xFFF);
-            entry.ModificationTime = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(stat.ModifySeconds, 0, int.MaxValue));
-            if (isBackup)
+            if (backup is not null)
             {
-                (entry.Uid, entry.Gid) = ((int)stat.User, (int)stat.Group);
+                return backup.WriteAsync(
+                    entry,
+                    new EntryMetadata
+                    {
+                        Mode = stat.Mode & 0xFFFu, User = stat.User, Group = stat.Group,
+                        ModifiedSeconds = stat.ModifySeconds, ModifiedNanoseconds = (int)stat.ModifyNanoseconds, Attributes = attributes(),
+                    },
+                    ct);
             }
 
-            return tar.WriteEntryAsync(entry, ct);
+            entry.Mode = (UnixFileMode)(stat.Mode & 0xFFF);
+            entry.ModificationTime = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(stat.ModifySeconds, 0, int.MaxValue));
+            return tar!.WriteEntryAsync(entry, ct);
         }
     }
 }

@@ -16,6 +16,11 @@ internal interface IContainerImages
     /// <summary>Frees images that are neither in use nor new.</summary>
     Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct);
 
+    /// <summary>Who needs which images, asked before a pull that does not fit has others removed. Until this is said, none is.</summary>
+    void MakeRoomBy(Func<CancellationToken, Task<ImagesInUse>> needed)
+    {
+    }
+
     /// <summary>The same, and keeps what workloads name.</summary>
     Task CollectGarbageAsync(ImagesInUse inUse, CancellationToken ct) => CollectGarbageAsync(inUse.Digests, ct);
 }

@@ -151,6 +151,7 @@ internal sealed partial class WorkloadReconciler(
         runtime.Ended += OnChanged;
         probes.Changed += OnChanged;
         hooks.Ended += OnChanged;
+        images.MakeRoomBy(NeededImagesAsync);
     }
 
     private void Apply(DesiredSnapshot desired)
@@ -288,14 +289,11 @@ internal sealed partial class WorkloadReconciler(
         {
             lastGarbage = now;
             Volatile.Write(ref garbageWanted, false);
-            var running = works.Values.SelectMany(work => work.Owner.ImagesInUse).Concat(sets.SettledDigests).ToHashSet();
             garbage = Task.Run(async () =>
             {
                 try
                 {
-                    // The revision before too: the hub may go back to it, and the link may be gone by then.
-                    var named = WorkloadImages.NamedBy(await store.ReadKeptAsync(lifetime.Token));
-                    await images.CollectGarbageAsync(new ImagesInUse(running, named), lifetime.Token);
+                    await images.CollectGarbageAsync(await NeededImagesAsync(lifetime.Token), lifetime.Token);
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
                 {
@@ -303,6 +301,14 @@ internal sealed partial class WorkloadReconciler(
                 }
             });
         }
+    }
+
+    /// <summary>Images that must stay. May be called by any thread.</summary>
+    private async Task<ImagesInUse> NeededImagesAsync(CancellationToken ct)
+    {
+        // The revision before too: the hub may go back to it, and the link may be gone by then.
+        var named = WorkloadImages.NamedBy(await store.ReadKeptAsync(ct));
+        return new ImagesInUse(works.Values.SelectMany(work => work.Owner.ImagesInUse).Concat(sets.SettledDigests).ToHashSet(), named);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Workload {Workload} could not be carried on; again in {Seconds} s")]

@@ -146,6 +146,11 @@ internal sealed class FakeImages : IContainerImages
     /// <summary>References in the order in which they were asked for.</summary>
     public ConcurrentQueue<string> Asked { get; } = new();
 
+    /// <summary>Says which images must stay when a pull wants room; null: nobody told.</summary>
+    public Func<CancellationToken, Task<ImagesInUse>>? WhoNeeds { get; private set; }
+
+    public void MakeRoomBy(Func<CancellationToken, Task<ImagesInUse>> needed) => WhoNeeds = needed;
+
     public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct)
     {
         Asked.Enqueue(reference.ToString());

@@ -59,6 +59,19 @@ internal sealed class WorkloadReconcilerTests
     }
 
     [Test]
+    public async Task Says_which_images_must_stay_also_while_others_are_pulled()
+    {
+        Assert.That(images.WhoNeeds, Is.Null, "nothing is known before the records were read");
+        await agent.DesireAsync(1, Document(Workload("web")));
+        await agent.UntilAsync("web", IsReady);
+        var named = images.Asked.ToArray();
+        Assert.That(await images.WhoNeeds!(default), Has.Property("References").EquivalentTo(named).And.Property("Digests").Not.Empty);
+        await agent.DesireAsync(2, Document());
+        await agent.ReconcileAsync();
+        Assert.That((await images.WhoNeeds!(default)).References, Is.EquivalentTo(named), "the hub may go back to the revision before");
+    }
+
+    [Test]
     public async Task Adopts_what_runs_after_a_restart_of_the_agent()
     {
         await agent.DesireAsync(1, Document(Workload("web"), Workload("db")));

@@ -51,6 +51,9 @@ internal sealed class ImageRefusedException(ImageRefusedReason reason, string me
     : Exception(message, inner)
 {
     public ImageRefusedReason Reason { get; } = reason;
+
+    /// <summary>Whether the image's own bytes, proven by their digest, are what is wrong: asking for the same again cannot help. Other bytes than the digest names may be the source's fault.</summary>
+    public bool IsProven => Reason is not (ImageRefusedReason.DigestMismatch or ImageRefusedReason.SizeMismatch);
 }
 
 /// <summary>The image cannot be had now; the message says what to do. Trying again later can help.</summary>
@@ -70,6 +73,9 @@ internal sealed class ImagePullException(string message, Exception? inner = null
 
     /// <summary>Whether its source is reached only by an uplink that costs more than allowed.</summary>
     public bool IsOverUplinkCost { get; init; }
+
+    /// <summary>How many bytes of room the next attempt wants, above those that always stay free; null: room is not what is missing.</summary>
+    public long? RoomWanted { get; init; }
 
     /// <summary>What the registry asked to wait.</summary>
     public TimeSpan? RetryAfter { get; init; }

@@ -53,6 +53,8 @@ internal sealed partial class ImagePull(
     /// <param name="pin">Told the layers' chain ids before they are looked for, so that garbage collection leaves them; and those that others are put together from.</param>
     /// <param name="begin">Told how many bytes of layers are missing, before the first of them (and 0, before it is known); may object.</param>
     /// <param name="ct">Gives up; what is complete stays, and the next pull goes on from there.</param>
+    /// <exception cref="ImageRefusedException">The image is at fault; nothing stays of it.</exception>
+    /// <exception cref="ImagePullException">Its source or the node is; what is complete stays.</exception>
     public async Task RunAsync(ImageReference reference, string digest, byte[] manifestBytes, Action<IReadOnlyList<string>> pin, Action<long> begin, CancellationToken ct)
     {
         try
@@ -94,6 +96,11 @@ internal sealed partial class ImagePull(
         {
             GiveBack();
             throw;
+        }
+        catch (Exception failed) when (NodeFault.Of(failed) is { } fault)
+        {
+            // What is complete stays: it is not the image's fault.
+            throw fault;
         }
     }
 

@@ -14,7 +14,10 @@ internal sealed partial class ImageStore
     /// <returns>Digests of the manifests.</returns>
     /// <exception cref="ImageRefusedException">Something in it is not what it says it is.</exception>
     /// <exception cref="ImagePullException">It cannot be read or stored; the message says what to do.</exception>
-    public async Task<IReadOnlyList<string>> ImportAsync(string path, ImageReference? name, CancellationToken ct)
+    public Task<IReadOnlyList<string>> ImportAsync(string path, ImageReference? name, CancellationToken ct) =>
+        WithRoomAsync(reference: null, () => ImportOnceAsync(path, name, ct), ct);
+
+    private async Task<IReadOnlyList<string>> ImportOnceAsync(string path, ImageReference? name, CancellationToken ct)
     {
         using var archive = await ImageArchive.OpenAsync(path, _options.Platform, ct);
         var chosen = archive.Choose(name);

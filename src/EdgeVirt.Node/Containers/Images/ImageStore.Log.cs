@@ -20,6 +20,9 @@ internal sealed partial class ImageStore
     [LoggerMessage(Level = LogLevel.Warning, Message = "The data partition is {Percent:F0} % full, {Mebibytes} MiB are free, and every image left on it is needed; remove workloads or use a larger disk")]
     private static partial void LogStillFull(ILogger logger, double percent, long mebibytes);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Removed unused images to make room for {Image}: {Mebibytes} MiB freed")]
+    private static partial void LogMadeRoom(ILogger logger, string image, long mebibytes);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Removed unused images: {Mebibytes} MiB freed")]
     private static partial void LogFreed(ILogger logger, long mebibytes);
 }

@@ -53,11 +53,16 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
     /// <inheritdoc cref="EnsureAsync(ImageReference, ImagePullPolicy, CancellationToken)"/>
     public async Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, PullTerms terms, CancellationToken ct)
     {
-        var local = await FindAsync(reference, ct);
-        if (local is not null && (policy != ImagePullPolicy.Always || reference.Digest is not null))
+        StoredImage? local;
+        lock (_files)
         {
-            Use(reference, local.ManifestDigest);
-            return local;
+            // In one go, so that it is not removed between being found and being used.
+            local = Find(reference);
+            if (local is not null && (policy != ImagePullPolicy.Always || reference.Digest is not null))
+            {
+                Use(reference, local.ManifestDigest);
+                return local;
+            }
         }
 
         if (policy == ImagePullPolicy.Never)
@@ -69,7 +74,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         {
             return await PullAsync(reference, local, terms, ct);
         }
-        catch (ImagePullException unreachable) when (local is not null)
+        catch (ImagePullException unreachable) when (local is not null && Loaded(local.ManifestDigest) is not null)
         {
             LogImageAtHand(_logger, reference, local.ManifestDigest, unreachable.Message);
             Use(reference, local.ManifestDigest);
@@ -83,9 +88,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         ct.ThrowIfCancellationRequested();
         lock (_files)
         {
-            // A digest names the same content wherever it came from.
-            var digest = _references.Find(reference) ?? reference.Digest;
-            return Task.FromResult(digest is null ? null : Load(digest));
+            return Task.FromResult(Find(reference));
         }
     }
 
@@ -98,8 +101,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         long freed;
         lock (_files)
         {
-            freed = new ImageGarbage(_blobs, _references, _layers, _options.Garbage, () => _options.MeasureDisk(_options.ImagesDirectory))
-                .Collect(inUse, _pinned, _time.GetUtcNow(), ct);
+            freed = Garbage().Collect(inUse, Pinned(inUse), _time.GetUtcNow(), ct);
         }
 
         if (freed > 0)
@@ -125,8 +127,33 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
     private async Task<StoredImage> PullAsync(ImageReference reference, StoredImage? local, PullTerms terms, CancellationToken ct)
     {
         RefuseAgain(reference, terms);
-        var budget = new PullBudget(terms.MaxBytes);
-        using var source = _sources.Open(reference, terms, budget, isPatient: local is null);
+        long fetched = 0;
+        return await WithRoomAsync(reference, AttemptAsync, ct);
+
+        async Task<StoredImage> AttemptAsync()
+        {
+            var budget = new PullBudget(terms.MaxBytes);
+            try
+            {
+                return await AttemptPullAsync(reference, isPatient: local is null, terms, (budget, fetched), ct);
+            }
+            finally
+            {
+                fetched += budget.FetchedBytes;
+            }
+        }
+    }
+
+    /// <param name="reference">What is wanted.</param>
+    /// <param name="isPatient">Whether there is nothing else to use.</param>
+    /// <param name="terms">The workload's.</param>
+    /// <param name="cost">The budget of this attempt, and the bytes that attempts before it fetched.</param>
+    /// <param name="ct">Gives up.</param>
+    private async Task<StoredImage> AttemptPullAsync(
+        ImageReference reference, bool isPatient, PullTerms terms, (PullBudget Budget, long Before) cost, CancellationToken ct)
+    {
+        var budget = cost.Budget;
+        using var source = _sources.Open(reference, terms, budget, isPatient);
         var deltas = source is IRangedSource ranged && terms.Delta != ImageDeltaPolicy.Never
             ? new DeltaSource(ranged, new DeltaPlanner(_blobs, _layers, _options.Limits), terms, budget, _logger)
             : null;
@@ -140,12 +167,14 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             if (Loaded(digest) is not { } image)
             {
                 var started = _time.GetTimestamp();
+                RefuseAgain(digest);
                 LogPulling(_logger, reference, digest);
                 await RunAsync(pull, reference, (digest, bytes), terms, budget, ct);
                 image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");
                 var took = _time.GetElapsedTime(started);
-                LogPulled(_logger, reference, digest, took, budget.FetchedBytes, image.LayerBytes);
-                Use(reference, digest, new PullCost(budget.FetchedBytes, image.LayerBytes));
+                var fetched = cost.Before + budget.FetchedBytes;
+                LogPulled(_logger, reference, digest, took, fetched, image.LayerBytes);
+                Use(reference, digest, new PullCost(fetched, image.LayerBytes));
             }
             else
             {
@@ -196,6 +225,9 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             }
         }
     }
+
+    /// <summary>A digest names the same content wherever it came from.</summary>
+    private StoredImage? Find(ImageReference reference) => (_references.Find(reference) ?? reference.Digest) is { } digest ? Load(digest) : null;
 
     private StoredImage? Loaded(string manifestDigest)
     {

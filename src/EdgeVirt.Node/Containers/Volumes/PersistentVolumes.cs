@@ -160,7 +160,7 @@ internal sealed partial class PersistentVolumes(NodeDirectories directories, ILo
             File.SetUnixFileMode(data, WorkloadVolumes.Everybody);
             if (restore is not null)
             {
-                await TreeReceiver.RestoreAsync(restore, data, ct);
+                await VolumeRestore.RunAsync(restore, data, ct);
             }
 
             Mounts.Unmount(mount);

@@ -17,6 +17,9 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
     private const string TemporaryPrefix = ".tmp-";
     private const string TrashPrefix = ".trash-";
 
+    /// <summary>At least so many bytes more than did not fit.</summary>
+    private const long MoreRoom = 1 << 20;
+
     public string PathOf(string chainId) => Path.Combine(directory, Digest.Hex(chainId));
 
     /// <summary>The marker of a whole layer; null where there is none.</summary>
@@ -62,7 +65,7 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
     /// <param name="ct">Gives up between two reads.</param>
     /// <exception cref="DamagedBlobException">The compressed bytes are not those of the digest.</exception>
     /// <exception cref="ImageRefusedException">The layer is not one that may be unpacked.</exception>
-    /// <exception cref="ImagePullException">The disk is full.</exception>
+    /// <exception cref="ImagePullException">The node is at fault; where its disk is full it says how much room the layer wants.</exception>
     public LayerMarker Unpack(Stream blob, Descriptor layer, LayerPlace place, long bytesLeft, CancellationToken ct)
     {
         var target = PathOf(place.ChainId);
@@ -90,6 +93,10 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
 
             throw unpackable as ImageRefusedException ?? TarReader.Damaged(unpackable.Message, unpackable);
         }
+        catch (Exception failed) when (NodeFault.Of(failed) is { } fault)
+        {
+            throw fault;
+        }
         finally
         {
             FileTree.Remove(temporary);
@@ -111,13 +118,13 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
     }
 
     /// <summary>Refuses to fill the disk beyond the floor.</summary>
+    /// <exception cref="ImagePullException">So many bytes more would; it says how many are wanted.</exception>
     public void CheckDisk(long more)
     {
         var free = measureDisk(directory).AvailableBytes;
         if (free - more < limits.MinFreeBytes)
         {
-            throw new ImagePullException(
-                $"The image would leave less than {limits.MinFreeBytes >> 20} MiB free ({free >> 20} MiB are); remove workloads or images, or use a larger disk.") { IsLocal = true };
+            throw new ImagePullException($"The image would leave less than {limits.MinFreeBytes >> 20} MiB free ({free >> 20} MiB are)") { IsLocal = true, RoomWanted = more };
         }
     }
 
@@ -130,7 +137,15 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
         using var content = new HashingStream(plain, count => CheckSize(count, isRebuilt ? layer.Size : compressed.Count, bytesLeft), isHashing: !isRebuilt);
         using var tree = ConfinedTree.Open(temporary, place.Below);
         var unpacker = new LayerUnpacker(new TarReader(content), tree, limits, CheckDisk);
-        unpacker.Run(ct);
+        try
+        {
+            unpacker.Run(ct);
+        }
+        catch (Exception failed) when ((failed as ImagePullException ?? NodeFault.Of(failed)) is { RoomWanted: not null } full)
+        {
+            throw new ImagePullException(full.Message, failed) { IsLocal = true, RoomWanted = RoomFor(content.Count, isRebuilt ? null : (double)compressed.Count / layer.Size) };
+        }
+
         content.Drain();
         compressed.Drain();
         if (compressed.Digest != ProofOf(blob, layer, place))
@@ -151,6 +166,9 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
         tree.Sync();
         return new LayerMarker { ChainId = place.ChainId, Bytes = content.Count, Entries = unpacker.Entries };
     }
+
+    /// <summary>What a layer will take that did not fit, whose beginning is away again: as much for the rest as for what was read, or twice that where its length is not known.</summary>
+    private static long RoomFor(long unpacked, double? partRead) => Math.Max((long)(unpacked / Math.Clamp(partRead ?? 0.5, 0.01, 1)), unpacked + Math.Max(MoreRoom, unpacked / 4));
 
     /// <summary>The digest that what is read must have: a tar that was put together has no compressed bytes to prove.</summary>
     private static string ProofOf(Stream blob, Descriptor layer, LayerPlace place) => blob is RebuiltTar ? place.DiffId : layer.Digest!;

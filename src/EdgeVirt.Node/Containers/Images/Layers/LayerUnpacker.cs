@@ -44,27 +44,20 @@ internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimi
             throw new ImageRefusedException(outside.ThroughSymlink ? ImageRefusedReason.ThroughSymlink : ImageRefusedReason.EscapingPath,
                 $"Layer refused: {outside.Message}.", outside);
         }
-        catch (LinuxException failed) when (failed.Errno is NoSpace or QuotaExceeded)
-        {
-            throw new ImagePullException("The disk is full; free space in the data directory.", failed) { IsLocal = true };
-        }
         catch (LinuxException failed) when (IsOfTheEntry(failed.Errno))
         {
             throw new ImageRefusedException(ImageRefusedReason.UnsupportedEntry, $"Layer refused: an entry cannot be made on this node's file system ({failed.Message}).", failed);
         }
     }
 
-    /// <summary>What the kernel says to attributes and names that no entry can have here: to "user." ones on a symbolic link, say.</summary>
-    private static bool IsOfTheEntry(int errno) => errno is NotPermitted or TooBig or Invalid or TooManyLinks or OutOfRange or NameTooLong;
+    /// <summary>What the kernel says to attributes and names that no entry can have here. Not EPERM: that is what it says of a node that may not.</summary>
+    private static bool IsOfTheEntry(int errno) => errno is TooBig or Invalid or TooManyLinks or OutOfRange or NameTooLong;
 
-    private const int NotPermitted = 1;
     private const int TooBig = 7;
     private const int Invalid = 22;
     private const int TooManyLinks = 31;
     private const int OutOfRange = 34;
     private const int NameTooLong = 36;
-    private const int NoSpace = 28;
-    private const int QuotaExceeded = 122;
 
     private void Make(TarEntry entry, CancellationToken ct)
     {
@@ -85,6 +78,7 @@ internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimi
             return;
         }
 
+        CheckAttributes(path, entry);
         switch (entry.Kind)
         {
             case TarKind.Directory:
@@ -151,6 +145,16 @@ internal sealed class LayerUnpacker(TarReader tar, ConfinedTree tree, UnpackLimi
 
         tree.MakeWhiteout(directory.IsEmpty ? hidden.ToArray() : [.. directory, (byte)'/', .. hidden]);
         return true;
+    }
+
+    /// <summary>Attributes "user." exist of files and directories alone (xattr(7)); the kernel's answer to others is the one that it gives where the node may not.</summary>
+    private static void CheckAttributes(byte[] path, TarEntry entry)
+    {
+        if (entry.Kind is not (TarKind.File or TarKind.Directory or TarKind.HardLink)
+            && entry.Metadata.Attributes.Any(attribute => attribute.Name.StartsWith("user.", StringComparison.Ordinal)))
+        {
+            throw new ImageRefusedException(ImageRefusedReason.UnsupportedEntry, $"Layer refused: '{Show(path)}' is neither file nor directory and has an attribute that only these can have.");
+        }
     }
 
     private void WriteFile(byte[] path, TarEntry entry, CancellationToken ct)

@@ -144,7 +144,7 @@ internal sealed class LayerDownload(RegistryClient client, DownloadTools tools, 
                 throw WrongSize(layer, partial.Length + bytes.Length);
             }
 
-            Store(partial, bytes.Span);
+            Store(partial, bytes.Span, layer.Size - partial.Length);
             hash.AppendData(bytes.Span);
             progress(partial.Length);
         }, ct);
@@ -154,7 +154,7 @@ internal sealed class LayerDownload(RegistryClient client, DownloadTools tools, 
         }
     }
 
-    private static void Store(FileStream partial, ReadOnlySpan<byte> bytes)
+    private static void Store(FileStream partial, ReadOnlySpan<byte> bytes, long rest)
     {
         try
         {
@@ -162,7 +162,7 @@ internal sealed class LayerDownload(RegistryClient client, DownloadTools tools, 
         }
         catch (IOException full)
         {
-            throw new ImagePullException($"A layer cannot be stored ({full.Message}); free space in the data directory or replace the disk.", full) { IsLocal = true };
+            throw NodeFault.Of(full, rest) ?? new ImagePullException($"A layer cannot be stored ({full.Message}); check the disk.", full) { IsLocal = true };
         }
     }
 

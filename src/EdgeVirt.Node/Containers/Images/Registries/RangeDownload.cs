@@ -60,7 +60,7 @@ internal sealed class RangeDownload(RegistryClient client, DownloadTools tools, 
                     throw new NoDeltaException("its registry gives more than the part that it was asked for");
                 }
 
-                Store(spool, at, bytes.Span);
+                Store(spool, at, bytes.Span, part.End - at);
                 at += bytes.Length;
                 progress(bytes.Length);
             }, ct);
@@ -76,7 +76,7 @@ internal sealed class RangeDownload(RegistryClient client, DownloadTools tools, 
         }
     }
 
-    private static void Store(RangeSpool spool, long at, ReadOnlySpan<byte> bytes)
+    private static void Store(RangeSpool spool, long at, ReadOnlySpan<byte> bytes, long rest)
     {
         try
         {
@@ -84,7 +84,7 @@ internal sealed class RangeDownload(RegistryClient client, DownloadTools tools, 
         }
         catch (IOException full)
         {
-            throw new ImagePullException($"A part of a layer cannot be stored ({full.Message}); free space in the data directory or replace the disk.", full) { IsLocal = true };
+            throw NodeFault.Of(full, rest) ?? new ImagePullException($"A part of a layer cannot be stored ({full.Message}); check the disk.", full) { IsLocal = true };
         }
     }
 }

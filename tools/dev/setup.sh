@@ -35,8 +35,8 @@ busybox-static|fast test bench|is what the containers of tests and benchmarks ru
 golang-github-opencontainers-specs-dev|fast test|the schema that the bundles of containers are held against
 podman|test bench|makes images for tests, is compared with
 buildah|test|makes images for tests
-docker.io|bench|is compared with
-docker-cli|bench|is the command of docker.io from Debian 13 on
+docker.io|test bench|makes images for tests, is compared with
+docker-cli|test bench|is the command of docker.io from Debian 13 on
 mmdebstrap|test debian|makes the plain Debian that tests boot
 qemu-system-x86|test|emulates the machine that it boots on
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine

@@ -60,7 +60,7 @@ internal sealed class OtherMakersTests
     {
         if (!File.Exists("/usr/sbin/dockerd") && !File.Exists("/usr/bin/dockerd"))
         {
-            Assert.Ignore("docker.io is not installed; './dev setup bench' does that. It changes the machine's firewall, so tests do without.");
+            Assert.Ignore("docker.io is not installed; './dev setup test' does that.");
         }
 
         var context = Directory.CreateDirectory(Path.Combine(_fixture.Root, "context")).FullName;

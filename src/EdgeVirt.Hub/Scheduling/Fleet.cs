@@ -17,31 +17,66 @@ internal sealed record FleetNode(string Name, IReadOnlyDictionary<string, string
             .Any(condition => condition is { Type: ConditionTypes.Ready, Status: ConditionStatus.True }) == true;
 }
 
-/// <summary>What placement and rendering need to know of a workload.</summary>
-internal sealed record FleetWorkload(string Name, string Uid, long Generation, WorkloadSpec Spec)
+/// <summary>Which resource, among those that are placed on nodes.</summary>
+/// <param name="Kind">Name of its kind.</param>
+/// <param name="Name">Its name.</param>
+internal readonly record struct PlacedKey(string Kind, string Name)
 {
+    /// <summary>For people, e.g. <c>workload 'web'</c>.</summary>
+    public override string ToString() => $"{PlacedKind.Of(Kind).Word} '{Name}'";
+}
+
+/// <summary>What placement and rendering need to know of a resource that is placed on nodes.</summary>
+internal abstract record Placeable(PlacedKey Key, string Uid, long Generation, Placement? Placement)
+{
+    /// <summary>The resource's name.</summary>
+    public string Name => Key.Name;
+
     /// <summary>When the resource was made; decides between two that come for the same port.</summary>
     public DateTimeOffset Created { get; init; }
 
-    /// <summary>Ports of the node that the template publishes.</summary>
-    public IReadOnlySet<HostPort> HostPorts { get; } = HostPort.Of(Spec.Template);
+    /// <summary>Ports of the node that it publishes.</summary>
+    public abstract IReadOnlySet<HostPort> HostPorts { get; }
 
-    /// <summary>Names of the Secrets that the template refers to.</summary>
-    public IReadOnlySet<string> Secrets { get; } = Named(
+    /// <summary>Names of the Secrets that it refers to.</summary>
+    public abstract IReadOnlySet<string> Secrets { get; }
+
+    /// <summary>Names of the Configs that it refers to.</summary>
+    public abstract IReadOnlySet<string> Configs { get; }
+
+    /// <summary>Those Secrets without which it does not run.</summary>
+    public abstract IReadOnlySet<string> RequiredSecrets { get; }
+
+    /// <summary>Those Configs without which it does not run.</summary>
+    public abstract IReadOnlySet<string> RequiredConfigs { get; }
+
+    /// <summary>Whether the node carries the labels that the placement asks for.</summary>
+    public bool Matches(FleetNode node) => Labels.Match(Placement?.NodeSelector, node.Labels);
+}
+
+/// <summary>A workload as the scheduler sees it.</summary>
+internal sealed record FleetWorkload(string Name, string Uid, long Generation, WorkloadSpec Spec)
+    : Placeable(new PlacedKey(ResourceKind.Workload.Name, Name), Uid, Generation, Spec.Placement)
+{
+    /// <inheritdoc/>
+    public override IReadOnlySet<HostPort> HostPorts { get; } = HostPort.Of(Spec.Template);
+
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> Secrets { get; } = Named(
         Spec.Template, env => env.SecretKeyRef?.Name, volume => volume.Secret?.SecretName, (Spec.Template.ImagePullSecrets ?? []).Select(secret => secret.Name));
 
-    /// <summary>Names of the Configs that the template refers to.</summary>
-    public IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name, []);
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name, []);
 
-    /// <summary>Those Secrets without which the workload does not run.</summary>
-    public IReadOnlySet<string> RequiredSecrets { get; } = Named(
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> RequiredSecrets { get; } = Named(
         Spec.Template,
         env => env.SecretKeyRef is { Optional: false } key ? key.Name : null,
         volume => volume.Secret is { Optional: false } secret ? secret.SecretName : null,
         (Spec.Template.ImagePullSecrets ?? []).Select(secret => secret.Name));
 
-    /// <summary>Those Configs without which the workload does not run.</summary>
-    public IReadOnlySet<string> RequiredConfigs { get; } = Named(
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> RequiredConfigs { get; } = Named(
         Spec.Template, env => env.ConfigKeyRef is { Optional: false } key ? key.Name : null, volume => volume.Config is { Optional: false } config ? config.Name : null, []);
 
     public static FleetWorkload Of(Resource workload) => new(
@@ -49,9 +84,6 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
     {
         Created = workload.Metadata.CreationTimestamp ?? default,
     };
-
-    /// <summary>Whether the node carries the labels that the placement asks for.</summary>
-    public bool Matches(FleetNode node) => Labels.Match(Spec.Placement?.NodeSelector, node.Labels);
 
     private static SortedSet<string> Named(PodSpec pod, Func<EnvVarSource, string?> inEnv, Func<VolumeSpec, string?> inVolume, IEnumerable<string> elsewhere) => new(
         pod.AllContainers()

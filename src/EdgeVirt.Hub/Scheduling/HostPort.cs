@@ -3,7 +3,7 @@ using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Hub.Scheduling;
 
-/// <summary>A port of a node that a workload publishes, written <c>8080/TCP</c> or <c>127.0.0.1:8080/TCP</c>.</summary>
+/// <summary>A port of a node that something publishes, written <c>8080/TCP</c> or <c>127.0.0.1:8080/TCP</c>.</summary>
 /// <param name="Number">Of the port.</param>
 /// <param name="Protocol">Its protocol.</param>
 /// <param name="Address">Which of the node's addresses; null: all.</param>

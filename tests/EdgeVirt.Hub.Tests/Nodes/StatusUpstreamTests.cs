@@ -100,7 +100,7 @@ internal sealed class StatusUpstreamTests
     }
 
     private long? Generation(string workload) =>
-        hub.Get<InstanceStatuses>().Of(workload).GetValueOrDefault("n1")?.Status?.ObservedGeneration;
+        hub.Get<InstanceStatuses>().Of(new PlacedKey("Workload", workload)).GetValueOrDefault("n1")?.Status?.ObservedGeneration;
 
     private static ObjectStatus Workload(string name, long generation) => new()
     {

@@ -236,7 +236,7 @@ internal sealed class SchedulerTests
     {
         var ready = new Condition { Type = ConditionTypes.Ready, Status = ConditionStatus.True, Reason = ReadyReasons.Ready };
         await instances.ReportAsync(
-            node, true, [new InstanceReport("web", uid, new WorkloadInstanceStatus { Node = "liar", ObservedGeneration = generation, Conditions = [ready] })], Soon);
+            node, true, [new InstanceReport(new PlacedKey("Workload", "web"), uid, new WorkloadInstanceStatus { Node = "liar", ObservedGeneration = generation, Conditions = [ready] })], Soon);
         await PassAsync();
     }
 

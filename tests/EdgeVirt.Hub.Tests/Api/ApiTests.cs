@@ -81,6 +81,7 @@ internal sealed class ApiTests
     public async Task Answers_a_stale_change_with_conflict()
     {
         await Apply(Manifests.WorkloadText("stale"));
+        await Apply(Manifests.WorkloadText("stale", "registry.local/web:2"));
         using var answer = await admin.PutAsync(
             "/api/v1/workloads/stale", Text(Manifests.WorkloadText("stale", "registry.local/web:9", ", resourceVersion: 1")));
         Assert.That((await ErrorOf(answer, HttpStatusCode.Conflict)).Hint, Is.Not.Null);

@@ -153,6 +153,12 @@ public sealed record NodeStatus
     /// <summary>OCI runtime and its version, e.g. <c>crun 1.21</c>.</summary>
     public string? ContainerRuntime { get; init; }
 
+    /// <summary>
+    /// Names of the kinds of resources that the agent carries out. Absent: workloads alone, by an agent from before there were others.
+    /// Other kinds are not placed on the node.
+    /// </summary>
+    public IReadOnlyList<string>? Kinds { get; init; }
+
     /// <summary>Addresses other than loopback and link-local.</summary>
     public IReadOnlyList<string> Addresses { get; init => field = value ?? []; } = [];
 

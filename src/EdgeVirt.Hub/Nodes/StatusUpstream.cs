@@ -76,7 +76,7 @@ internal sealed class StatusUpstream(InstanceStatuses instances, NodeStatusWrite
                 }
                 else if (PlacedKind.Find(item.Kind) is not { } kind || !ResourceName.IsValid(item.Name))
                 {
-                    throw new PayloadRefusedException("the report is about an object that is neither the node nor a workload");
+                    throw new PayloadRefusedException("the report is about an object that is neither the node nor placed on it");
                 }
                 else
                 {

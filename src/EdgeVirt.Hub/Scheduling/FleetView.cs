@@ -32,7 +32,7 @@ internal sealed class FleetView(ResourceStore store)
     /// <summary>Items whose resource, or what it refers to, changed since the last <see cref="Settle"/>.</summary>
     public IReadOnlySet<PlacedKey> Touched => touched;
 
-    /// <summary>Nodes that came, went, or changed their presence since the last <see cref="Settle"/>.</summary>
+    /// <summary>Nodes that came, went, or changed their presence or their agent since the last <see cref="Settle"/>.</summary>
     public IReadOnlySet<string> TurnedNodes => turnedNodes;
 
     public Placeable? Item(PlacedKey key) => items.GetValueOrDefault(key);
@@ -115,8 +115,9 @@ internal sealed class FleetView(ResourceStore store)
     private void TakeNode(string name, FleetNode? node)
     {
         var before = nodes.GetValueOrDefault(name);
-        DocumentsMayDiffer |= node is null || before is null || before.Unschedulable != node.Unschedulable || !SameLabels(before.Labels, node.Labels);
-        if (before?.Online != node?.Online || before is null)
+        var agentDiffers = before?.HasReported != node?.HasReported || !(before?.Kinds ?? []).SequenceEqual(node?.Kinds ?? []);
+        DocumentsMayDiffer |= agentDiffers || node is null || before is null || before.Unschedulable != node.Unschedulable || !SameLabels(before.Labels, node.Labels);
+        if (before?.Online != node?.Online || before is null || agentDiffers)
         {
             turnedNodes.Add(name);
         }

@@ -19,6 +19,13 @@ internal readonly record struct HostPort(int Number, PortProtocol Protocol, stri
         .Select(port => new HostPort(port.HostPort ?? port.Port, port.Protocol, port.HostAddress()))
         .ToHashSet();
 
+    /// <summary>What the cards of a virtual machine publish.</summary>
+    public static IReadOnlySet<HostPort> Of(VirtualMachineSpec machine) => (machine.Interfaces ?? [])
+        .SelectMany(card => card.Ports ?? [])
+        .Where(port => port.HostPort is not null)
+        .Select(port => new HostPort(port.HostPort!.Value, port.Protocol, port.HostAddress()))
+        .ToHashSet();
+
     /// <summary>Reads what <see cref="ToString"/> writes.</summary>
     public static HostPort Parse(string text)
     {

@@ -30,6 +30,12 @@ internal sealed class InstanceStatuses
             CREATE TABLE instance_statuses (
               node TEXT NOT NULL, workload TEXT NOT NULL, uid TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY (node, workload)) WITHOUT ROWID
             """,
+            """
+            CREATE TABLE instance_reports (
+              node TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY (node, kind, name)) WITHOUT ROWID;
+            INSERT INTO instance_reports (node, kind, name, uid, status) SELECT node, 'Workload', workload, uid, status FROM instance_statuses;
+            DROP TABLE instance_statuses;
+            """,
         ]);
         foreach (var (node, report) in database.ReadAsync(ReadAll, CancellationToken.None).GetAwaiter().GetResult())
         {
@@ -50,7 +56,7 @@ internal sealed class InstanceStatuses
             {
                 if (full)
                 {
-                    connection.Execute("DELETE FROM instance_statuses WHERE node = $node", ("$node", node));
+                    connection.Execute("DELETE FROM instance_reports WHERE node = $node", ("$node", node));
                 }
 
                 return own.Sum(report => Store(connection, node, report));
@@ -88,7 +94,7 @@ internal sealed class InstanceStatuses
         }
 
         await database.WriteAsync(
-            (connection, _) => gone.Sum(node => connection.Execute("DELETE FROM instance_statuses WHERE node = $node", ("$node", node))), ct);
+            (connection, _) => gone.Sum(node => connection.Execute("DELETE FROM instance_reports WHERE node = $node", ("$node", node))), ct);
         lock (gate)
         {
             gone.ForEach(Forget);
@@ -120,25 +126,27 @@ internal sealed class InstanceStatuses
 
     private static List<(string Node, InstanceReport Report)> ReadAll(SqliteConnection connection) =>
         connection.Query(
-            "SELECT node, workload, uid, status FROM instance_statuses",
+            "SELECT node, kind, name, uid, status FROM instance_reports",
             row => (row.GetString(0), new InstanceReport(
-                new PlacedKey(ResourceKind.Workload.Name, row.GetString(1)), row.GetString(2), PlacedKind.Workload.ReadInstance(Encoding.UTF8.GetBytes(row.GetString(3))))));
+                new PlacedKey(row.GetString(1), row.GetString(2)), row.GetString(3), PlacedKind.Of(row.GetString(1)).ReadInstance(Encoding.UTF8.GetBytes(row.GetString(4))))));
 
     private static int Store(SqliteConnection connection, string node, InstanceReport report) =>
         report.Status is { } status
             ? connection.Execute(
                 """
-                INSERT INTO instance_statuses (node, workload, uid, status) VALUES ($node, $workload, $uid, $status)
+                INSERT INTO instance_reports (node, kind, name, uid, status) VALUES ($node, $kind, $name, $uid, $status)
                 ON CONFLICT DO UPDATE SET uid = $uid, status = $status
                 """,
                 ("$node", node),
-                ("$workload", report.Item.Name),
+                ("$kind", report.Item.Kind),
+                ("$name", report.Item.Name),
                 ("$uid", report.Uid),
                 ("$status", JsonSerializer.Serialize(status, PlacedKind.Of(report.Item.Kind).InstanceType)))
             : connection.Execute(
-                "DELETE FROM instance_statuses WHERE node = $node AND workload = $workload AND uid = $uid",
+                "DELETE FROM instance_reports WHERE node = $node AND kind = $kind AND name = $name AND uid = $uid",
                 ("$node", node),
-                ("$workload", report.Item.Name),
+                ("$kind", report.Item.Kind),
+                ("$name", report.Item.Name),
                 ("$uid", report.Uid));
 
     private void Remember(string node, InstanceReport report)

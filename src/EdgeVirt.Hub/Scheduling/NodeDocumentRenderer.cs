@@ -16,6 +16,7 @@ internal static class NodeDocumentRenderer
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, byte[]>> secrets)
     {
         var items = placed.OrderBy(item => item.Name, StringComparer.Ordinal).ToList();
+        var machines = items.OfType<FleetMachine>().ToList();
         return new NodeDocument
         {
             Node = node,
@@ -30,6 +31,17 @@ internal static class NodeDocumentRenderer
                     Strategy = workload.Spec.Strategy,
                 }),
             ],
+            VirtualMachines = machines.Count == 0
+                ? null
+                : [
+                    .. machines.Select(machine => new DesiredVirtualMachine
+                    {
+                        Name = machine.Name,
+                        Uid = machine.Uid,
+                        Generation = machine.Generation,
+                        Spec = machine.Spec with { Placement = null },
+                    }),
+                ],
             Configs = [.. Referenced(items, item => item.Configs, configs).Select(entry => new DesiredConfig { Name = entry.Name, Data = entry.Data })],
             Secrets = [.. Referenced(items, item => item.Secrets, secrets).Select(entry => new DesiredSecret { Name = entry.Name, Data = entry.Data })],
         };

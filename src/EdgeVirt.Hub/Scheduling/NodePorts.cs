@@ -8,6 +8,16 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <param name="Holder">What publishes it there.</param>
 internal sealed record TakenPort(string Node, HostPort Port, PlacedKey Holder);
 
+/// <summary>What keeps an item from nodes that it would run on otherwise.</summary>
+/// <param name="TakenPorts">Ports that others publish there.</param>
+/// <param name="OldAgents">Nodes whose agents do not know its kind.</param>
+internal sealed record Obstacles(IReadOnlyList<TakenPort> TakenPorts, IReadOnlyList<string> OldAgents)
+{
+    public static Obstacles None { get; } = new([], []);
+
+    public bool Same(Obstacles other) => TakenPorts.SequenceEqual(other.TakenPorts) && OldAgents.SequenceEqual(other.OldAgents);
+}
+
 /// <summary>What publishes which port of which node.</summary>
 internal sealed class NodePorts
 {

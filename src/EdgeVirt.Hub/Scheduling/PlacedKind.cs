@@ -24,8 +24,20 @@ internal sealed class PlacedKind
         Conditions = [ConditionTypes.LimitsEnforced, ConditionTypes.SeccompEnforced, ConditionTypes.AppArmorEnforced, ConditionTypes.Progressing],
     };
 
+    public static PlacedKind VirtualMachine { get; } = new()
+    {
+        Kind = ResourceKind.VirtualMachine,
+        Word = "virtual machine",
+        Read = FleetMachine.Of,
+        StatusType = ContractsJson.Default.VirtualMachineStatus,
+        InstanceType = ContractsJson.Default.VirtualMachineInstanceStatus,
+        Unreported = node => new VirtualMachineInstanceStatus { Node = node },
+        Whole = instances => new VirtualMachineStatus { Instances = [.. instances.Cast<VirtualMachineInstanceStatus>()] },
+        Conditions = [ConditionTypes.Accelerated],
+    };
+
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<PlacedKind> All { get; } = [Workload];
+    public static IReadOnlyList<PlacedKind> All { get; } = [Workload, VirtualMachine];
 
     public required ResourceKind Kind { get; init; }
 

@@ -8,14 +8,16 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <param name="Reports">What nodes say, by node.</param>
 /// <param name="MissingReferences">Secrets and Configs that it names and that do not exist, e.g. <c>Secret 'x'</c>.</param>
 /// <param name="MatchingNodes">How many nodes the selector matches, whether they take workloads or not.</param>
-/// <param name="TakenPorts">Ports that others publish on nodes that it would run on otherwise.</param>
+/// <param name="OldAgents">Nodes among <paramref name="Placed"/> whose agent no longer knows the kind.</param>
+/// <param name="Obstacles">What keeps it from nodes that it would run on otherwise.</param>
 internal sealed record PlacementFacts(
     Placeable Item,
     IReadOnlyList<string> Placed,
     IReadOnlyDictionary<string, InstanceReport> Reports,
     IReadOnlyList<string> MissingReferences,
     int MatchingNodes,
-    IReadOnlyList<TakenPort> TakenPorts);
+    IReadOnlyList<string> OldAgents,
+    Obstacles Obstacles);
 
 /// <summary>One status of many reports. Pure.</summary>
 internal static class PlacedStatuses
@@ -33,7 +35,9 @@ internal static class PlacedStatuses
         // A node that still stops what it no longer is to run is shown too.
         var instances = facts.Placed.Union(reports.Keys)
             .Order(StringComparer.Ordinal)
-            .Select(node => Instance(reports.GetValueOrDefault(node) ?? kind.Unreported(node), reports.ContainsKey(node), isOnline(node), before.GetValueOrDefault(node), now))
+            .Select(node => reports.TryGetValue(node, out var report) && isOnline(node)
+                ? report
+                : Silent(report ?? kind.Unreported(node), Silence(facts, node, isOnline(node)), before.GetValueOrDefault(node), now))
             .ToList();
         var placed = facts.Placed.ToHashSet();
         var wanted = instances.Where(instance => placed.Contains(instance.Node)).ToList();
@@ -54,21 +58,17 @@ internal static class PlacedStatuses
         };
     }
 
-    private static InstanceStatus Instance(InstanceStatus reported, bool isReported, bool online, InstanceStatus? before, DateTimeOffset now)
-    {
-        if (online && isReported)
-        {
-            return reported;
-        }
+    /// <summary>Why the newest report of a node, if there is any, does not count.</summary>
+    private static Condition Silence(PlacementFacts facts, string node, bool online) =>
+        !online ? Ready(ConditionStatus.Unknown, ReadyReasons.NodeOffline, "The node is out of reach; it keeps running what it last accepted.")
+        : facts.OldAgents.Contains(node) ? Ready(
+            ConditionStatus.False, ReadyReasons.AgentTooOld, $"The node's agent does not run {PlacedKind.Of(facts.Item.Key.Kind).Word}s; update it, and it goes on with this one.")
+        : Ready(ConditionStatus.False, ReadyReasons.Pending, "The node has not reported on it yet.");
 
-        var condition = Dated(
-            online
-                ? Ready(ConditionStatus.False, ReadyReasons.Pending, "The node has not reported on it yet.")
-                : Ready(ConditionStatus.Unknown, ReadyReasons.NodeOffline, "The node is out of reach; it keeps running what it last accepted."),
-            before?.Conditions,
-            now);
-        return reported with { Conditions = [condition, .. reported.Conditions.Where(other => other.Type != ConditionTypes.Ready)] };
-    }
+    private static InstanceStatus Silent(InstanceStatus known, Condition why, InstanceStatus? before, DateTimeOffset now) => known with
+    {
+        Conditions = [Dated(why, before?.Conditions, now), .. known.Conditions.Where(other => other.Type != ConditionTypes.Ready)],
+    };
 
     private static Condition Overall(PlacementFacts facts, List<InstanceStatus> wanted, int ready)
     {
@@ -80,18 +80,25 @@ internal static class PlacedStatuses
                 ConditionStatus.False, ReadyReasons.ReferenceMissing, $"Does not exist: {string.Join(", ", facts.MissingReferences)}. Apply it, or take it out of the {word}.");
         }
 
-        if (facts.TakenPorts.Count > 0)
+        var (ports, agents) = (facts.Obstacles.TakenPorts, facts.Obstacles.OldAgents);
+        var total = replicas ?? wanted.Count + ports.Select(taken => taken.Node).Concat(agents).Distinct().Count();
+        if (ports.Count > 0)
         {
-            var total = replicas ?? wanted.Count + facts.TakenPorts.Select(taken => taken.Node).Distinct().Count();
-            return Ready(ConditionStatus.False, ReadyReasons.PortTaken, $"Placed on {wanted.Count} of {total}: {HeldPorts(facts.TakenPorts)}. " +
-                $"Choose another port, or move or delete the {PlacedKind.Of(facts.TakenPorts[0].Holder.Kind).Word} that has it.");
+            return Ready(ConditionStatus.False, ReadyReasons.PortTaken, $"Placed on {wanted.Count} of {total}: {HeldPorts(ports)}. " +
+                $"Choose another port, or move or delete the {PlacedKind.Of(ports[0].Holder.Kind).Word} that has it.");
+        }
+
+        if (agents.Count > 0)
+        {
+            return Ready(ConditionStatus.False, ReadyReasons.AgentTooOld, $"Placed on {wanted.Count} of {total}: the agents of {Listed([.. agents], ", ")} do not run {word}s. " +
+                "Update them, or leave these nodes out by spec.placement.nodeSelector.");
         }
 
         if (wanted.Count < (replicas ?? 1))
         {
             return Ready(ConditionStatus.False, ReadyReasons.NoMatchingNode, facts.MatchingNodes == 0
                 ? "No node carries the labels of spec.placement.nodeSelector."
-                : $"Placed on {wanted.Count} of {replicas ?? 1}: {facts.MatchingNodes} nodes match, and the others are unschedulable.");
+                : $"Placed on {wanted.Count} of {replicas ?? 1}: {facts.MatchingNodes} nodes match, and the others are unschedulable{(facts.Item.Key.Kind == ResourceKind.Workload.Name ? "" : " or have not said yet what they run")}.");
         }
 
         if (ready == wanted.Count)

@@ -7,7 +7,8 @@ internal sealed record Placed(IReadOnlySet<string> Nodes, IReadOnlySet<HostPort>
 
 /// <summary>
 /// Which nodes run what. Pure: the same fleet and the same placements before give the same plan. A placement
-/// is kept as long as the node matches and the number asked for allows it, so that nothing moves without a cause. No two
+/// is kept as long as the node matches and the number asked for allows it, so that nothing moves without a cause: not even off a node
+/// whose agent no longer knows the kind, which may be back at its newer version soon. No two
 /// items publish the same port of a node: who publishes it keeps it, and among those who come for it the older one gets it.
 /// </summary>
 internal static class PlacementPlan
@@ -52,7 +53,19 @@ internal static class PlacementPlan
         var placed = plan[item.Uid];
         return item.HostPorts.Count == 0 || placed.Count >= item.Placement?.Replicas
             ? []
-            : ports.TakenFrom(item, nodes.Where(node => !node.Unschedulable && item.Matches(node) && !placed.Contains(node.Name)).Select(node => node.Name));
+            : ports.TakenFrom(item, nodes.Where(node => item.MayGoTo(node) && !placed.Contains(node.Name)).Select(node => node.Name));
+    }
+
+    /// <summary>What keeps an item, placed as it is in <paramref name="plan"/>, from nodes that it would be on too.</summary>
+    public static Obstacles ObstaclesOf(
+        Placeable item, IReadOnlyCollection<FleetNode> nodes, IReadOnlyDictionary<string, IReadOnlyList<string>> plan, NodePorts ports)
+    {
+        var placed = plan[item.Uid];
+        return new Obstacles(
+            TakenFrom(item, nodes, plan, ports),
+            placed.Count >= item.Placement?.Replicas
+                ? []
+                : [.. nodes.Where(item.WaitsForAgentOf).Select(node => node.Name).Except(placed).Order(StringComparer.Ordinal)]);
     }
 
     /// <summary>Lets what is placed stay, unless its spec now wants a port of the node that another publishes.</summary>
@@ -113,7 +126,7 @@ internal static class PlacementPlan
                 {
                     Kept.Add(node);
                 }
-                else if (!node.Unschedulable)
+                else if (item.MayGoTo(node))
                 {
                     Free.Add(node);
                 }
@@ -138,7 +151,7 @@ internal static class PlacementPlan
             {
                 ports.Release(node.Name, Item);
                 Kept.Remove(node);
-                if (!node.Unschedulable)
+                if (Item.MayGoTo(node))
                 {
                     Free.Add(node);
                 }

@@ -23,7 +23,7 @@ internal sealed partial class Scheduler(
     private FleetView view = new(store);
     private Dictionary<string, Placed> placements = [];
     private Dictionary<string, IReadOnlyList<string>>? plan;
-    private Dictionary<string, IReadOnlyList<TakenPort>> takenPorts = [];
+    private Dictionary<string, Obstacles> obstacles = [];
     private long statusesAt;
 
     /// <inheritdoc/>
@@ -98,11 +98,11 @@ internal sealed partial class Scheduler(
         var before = plan is null ? await revisions.ReadPlacementsAsync(ct) : placements;
         var next = PlacementPlan.Make(view.Items, [.. view.Nodes.Values], before);
         var ports = NodePorts.Of(view.Items, next);
-        var taken = view.Items.ToDictionary(item => item.Uid, item => PlacementPlan.TakenFrom(item, view.Nodes.Values, next, ports));
+        var inTheWay = view.Items.ToDictionary(item => item.Uid, item => PlacementPlan.ObstaclesOf(item, [.. view.Nodes.Values], next, ports));
         unreported.UnionWith(view.Items
             .Where(item => plan is null
                 || !next[item.Uid].SequenceEqual(plan.GetValueOrDefault(item.Uid) ?? [])
-                || !taken[item.Uid].SequenceEqual(takenPorts.GetValueOrDefault(item.Uid) ?? []))
+                || !inTheWay[item.Uid].Same(obstacles.GetValueOrDefault(item.Uid) ?? Obstacles.None))
             .Select(item => item.Key));
 
         var placed = view.Nodes.Keys.ToDictionary(node => node, _ => new List<Placeable>());
@@ -119,7 +119,7 @@ internal sealed partial class Scheduler(
         await revisions.RetainAsync(nodes, ct);
         await instances.RetainAsync(nodes, ct);
         placements = view.Items.ToDictionary(item => item.Uid, item => new Placed(next[item.Uid].ToHashSet(), item.HostPorts));
-        takenPorts = taken;
+        obstacles = inTheWay;
         plan = next;
     }
 
@@ -206,7 +206,8 @@ internal sealed partial class Scheduler(
                 .. item.RequiredConfigs.Where(config => !view.Configs.ContainsKey(config)).Select(config => $"Config '{config}'"),
             ],
             view.Nodes.Values.Count(item.Matches),
-            takenPorts.GetValueOrDefault(item.Uid) ?? []);
+            [.. placed.Where(node => view.Nodes.GetValueOrDefault(node) is { HasReported: true } known && !known.CarriesOut(key.Kind))],
+            obstacles.GetValueOrDefault(item.Uid) ?? Obstacles.None);
         await store.UpdateStatusAsync(
             kind.Kind,
             key.Name,

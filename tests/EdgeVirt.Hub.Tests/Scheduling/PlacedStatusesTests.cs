@@ -50,7 +50,7 @@ internal sealed class PlacedStatusesTests
         var workload = new FleetWorkload(
             "web", "uid1", 2, new WorkloadSpec { Template = new PodSpec { Containers = [new ContainerSpec { Name = "main", Image = "r.local/web:1" }] } });
         var reports = instances.ToDictionary(instance => instance.Node, instance => new InstanceReport(workload.Key, "uid1", instance));
-        var facts = new PlacementFacts(workload, [.. reports.Keys], reports, [], instances.Length, []);
+        var facts = new PlacementFacts(workload, [.. reports.Keys], reports, [], instances.Length, [], Obstacles.None);
         return (WorkloadStatus)PlacedStatuses.Of(facts, _ => true, previous: null, Now);
     }
 

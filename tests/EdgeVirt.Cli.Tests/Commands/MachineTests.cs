@@ -43,7 +43,7 @@ public sealed class MachineTests
     [TestCase("vms")]
     public async Task Shows_machines_as_a_table(string word)
     {
-        hub.Answer("GET /api/v1/virtualmachines", $$"""{"resourceVersion":9,"items":[{{Machine}},{"kind":"VirtualMachine","metadata":{"name":"new"},"spec":{"memory":{"size":"1Gi"}}}]}""");
+        hub.Answer("GET /api/v1/virtualmachines", $$"""{"resourceVersion":9,"items":[{{Machine}},{"kind":"VirtualMachine","metadata":{"name":"new"},"spec":{"memory":{"size":"1Gi"} } }]}""");
         var outcome = await cli.RunAsync("get", word);
         Assert.That(outcome.Out, Is.EqualTo("""
             NAME    READY   NODES           STATE             ACCELERATED   AGE     REASON

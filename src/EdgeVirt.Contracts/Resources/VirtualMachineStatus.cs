@@ -1,35 +1,23 @@
+using System.Text.Json.Serialization;
+
 namespace EdgeVirt.Contracts.Resources;
 
 /// <summary>A virtual machine across the fleet, put together by the hub.</summary>
-public sealed record VirtualMachineStatus
+public sealed record VirtualMachineStatus : PlacedStatus
 {
-    /// <summary>How many nodes it was placed on.</summary>
-    public int DesiredInstances { get; init; }
-
-    /// <summary>How many of them report it Ready at the current generation.</summary>
-    public int ReadyInstances { get; init; }
-
     /// <summary>One entry per node, ordered by node name.</summary>
     public IReadOnlyList<VirtualMachineInstanceStatus> Instances { get; init => field = value ?? []; } = [];
 
-    /// <summary>Ready, and what else holds for the whole.</summary>
-    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyList<InstanceStatus> OnNodes => Instances;
 }
 
-/// <summary>A virtual machine on one node, as the node reports it.</summary>
-public sealed record VirtualMachineInstanceStatus
+/// <summary>A virtual machine on one node, as the node reports it. Its conditions are Ready, and Accelerated where a guest was to run.</summary>
+public sealed record VirtualMachineInstanceStatus : InstanceStatus
 {
-    /// <summary>The node's name.</summary>
-    public required string Node { get; init; }
-
-    /// <summary>The generation that the node has acted on.</summary>
-    public long ObservedGeneration { get; init; }
-
     /// <summary>What it does now.</summary>
     public VirtualMachineState State { get; init; }
-
-    /// <summary>Its first address on the node's workload network.</summary>
-    public string? Address { get; init; }
 
     /// <summary>How often it was started again.</summary>
     public int RestartCount { get; init; }
@@ -39,9 +27,6 @@ public sealed record VirtualMachineInstanceStatus
 
     /// <summary>How the newest run that ended did so.</summary>
     public ContainerExit? LastExit { get; init; }
-
-    /// <summary>Ready, and Accelerated where a guest was to run.</summary>
-    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>What a virtual machine does at this moment.</summary>

@@ -12,7 +12,7 @@ public static unsafe class LastingProcess
     /// <param name="file">Program, with its path. It may replace itself by another (exec); the id stays.</param>
     /// <param name="args">Arguments without the program's name.</param>
     /// <param name="logPath">Made anew; standard output and error go there.</param>
-    /// <returns>Which process it is. It has to be collected by <see cref="Collect"/> once it ended; a later run of this program need not.</returns>
+    /// <returns>Which process it is. It has to be asked about by <see cref="HasEnded"/>; a later run of this program need not.</returns>
     /// <exception cref="ProcessFailedException">It did not start.</exception>
     /// <exception cref="IOException">The log cannot be made.</exception>
     public static ProcessIdentity Start(string file, IReadOnlyList<string> args, string logPath)
@@ -32,11 +32,19 @@ public static unsafe class LastingProcess
         throw new ProcessFailedException(file, $"ended at once: {File.ReadAllText(logPath).Trim()}");
     }
 
-    /// <summary>Takes note of the end of a process that this run of the program started, so that its id becomes free.</summary>
-    /// <param name="pid">Its id.</param>
+    /// <summary>
+    /// Whether a process has ended, with all of its threads. One that this run of the program started is collected then, so that its id becomes free:
+    /// after it was told to have ended once, it must not be asked about again.
+    /// </summary>
+    /// <param name="process">Which.</param>
     /// <param name="exitCode">0 is success; 128 + signal where a signal ended it; null where it runs or is nobody's child here.</param>
-    /// <returns>Whether it ended.</returns>
-    public static bool Collect(int pid, out int? exitCode)
+    public static bool HasEnded(ProcessIdentity process, out int? exitCode)
+    {
+        exitCode = null;
+        return !Processes.IsAlive(process) && Collect(process.Pid, out exitCode);
+    }
+
+    private static bool Collect(int pid, out int? exitCode)
     {
         var status = 0;
         int result;
@@ -45,6 +53,7 @@ public static unsafe class LastingProcess
         }
 
         exitCode = result == pid ? (status & 0x7f) == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f) : null;
-        return result == pid;
+        // Zero: other threads of it are still ending.
+        return result != 0;
     }
 }

@@ -57,7 +57,10 @@ internal static class SeedImage
         finally
         {
             Remove(directory);
-            File.Delete(made);
+            if (File.Exists(made))
+            {
+                File.Delete(made);
+            }
         }
     }
 

@@ -2,25 +2,17 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 
 namespace EdgeVirt.Node.VirtualMachines.Qemu;
 
 /// <summary>What a node's KVM was found to be.</summary>
 /// <param name="CpuModel">The processor that guests get under KVM; null: there is no KVM that can be used.</param>
-/// <param name="Reason">One word: see the constants.</param>
+/// <param name="Reason">See <see cref="AcceleratedReasons"/>.</param>
 /// <param name="Message">A sentence.</param>
 internal sealed record AccelerationResult(string? CpuModel, string Reason, string Message)
 {
-    /// <summary>A guest ran to its end under KVM in time.</summary>
-    public const string Proven = "KvmProven";
-
-    /// <summary>The kernel offers none.</summary>
-    public const string Absent = "KvmAbsent";
-
-    /// <summary>A guest did not start, or did not come to its end in time.</summary>
-    public const string Unproven = "KvmUnproven";
-
     [JsonIgnore]
     public bool IsKvm => CpuModel is not null;
 
@@ -60,7 +52,7 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
         {
             // A module that is loaded later makes the device appear.
             return !KvmDevice.IsThere
-                ? new AccelerationResult(null, AccelerationResult.Absent, "the node has no /dev/kvm: its processor or firmware has virtualisation off, or its kernel lacks KVM" + Remedy)
+                ? new AccelerationResult(null, AcceleratedReasons.KvmMissing, "the node has no /dev/kvm: its processor or firmware has virtualisation off, or its kernel lacks KVM" + Remedy)
                 : result ??= Kept() ?? await ProveAsync(ct);
         }
         finally
@@ -134,13 +126,13 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
         {
             if (await RunAsync("kvm", model, guest, ct) is not { } failure)
             {
-                return Keep(new AccelerationResult(model, AccelerationResult.Proven, $"a test guest ran to its end under KVM with CPU model {model}"));
+                return Keep(new AccelerationResult(model, AcceleratedReasons.Accelerated, $"a test guest ran to its end under KVM with CPU model {model}"));
             }
 
             failures.Add($"with CPU model {model} {failure}");
         }
 
-        return Keep(new AccelerationResult(null, AccelerationResult.Unproven, $"/dev/kvm is there, but {string.Join(", ", failures)}{Remedy}"));
+        return Keep(new AccelerationResult(null, AcceleratedReasons.KvmUnproven, $"/dev/kvm is there, but {string.Join(", ", failures)}{Remedy}"));
     }
 
     private AccelerationResult? Kept()

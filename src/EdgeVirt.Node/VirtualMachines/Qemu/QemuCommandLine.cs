@@ -128,15 +128,10 @@ internal static class QemuCommandLine
         var node = Invariant($"{DiskNode}{number}");
         if (disk.Backing is { } backing)
         {
-            args.AddRange(["-blockdev", Node($"{node}-base", Format(backing, isReadOnly: true), backing.Path)]);
+            args.AddRange(["-blockdev", Node($"{node}-base", Format(backing, isReadOnly: true, backingNode: null), backing.Path)]);
         }
 
-        var format = Format(disk, disk.ReadOnly);
-        if (disk.Format == DiskFormat.Qcow2)
-        {
-            format["backing"] = disk.Backing is null ? null : $"{node}-base";
-        }
-
+        var format = Format(disk, disk.ReadOnly, disk.Backing is null ? null : $"{node}-base");
         args.AddRange(
         [
             "-blockdev", Node(node, format, disk.Path),
@@ -146,7 +141,7 @@ internal static class QemuCommandLine
         ]);
     }
 
-    private static JsonObject Format(DiskFile file, bool isReadOnly)
+    private static JsonObject Format(DiskFile file, bool isReadOnly, string? backingNode)
     {
         var format = new JsonObject { ["driver"] = file.Format == DiskFormat.Qcow2 ? "qcow2" : "raw" };
         if (isReadOnly)
@@ -156,6 +151,12 @@ internal static class QemuCommandLine
         else
         {
             format["discard"] = "unmap";
+        }
+
+        if (file.Format == DiskFormat.Qcow2)
+        {
+            // Said even where there is none, so that what the file's header says does not count.
+            format["backing"] = backingNode;
         }
 
         return format;

@@ -42,6 +42,7 @@ internal sealed class VmProcess
     private readonly string cgroup;
     private readonly TimeProvider time;
     private int? exitCode;
+    private bool hasEnded;
 
     private VmProcess(Cgroups cgroups, string cgroup, ProcessIdentity identity, TimeProvider time) =>
         (this.cgroups, this.cgroup, Identity, this.time) = (cgroups, cgroup, identity, time);
@@ -53,17 +54,12 @@ internal sealed class VmProcess
     {
         get
         {
-            if (Processes.IsAlive(Identity))
+            if (!hasEnded && LastingProcess.HasEnded(Identity, out var code))
             {
-                return true;
+                (hasEnded, exitCode) = (true, code);
             }
 
-            if (LastingProcess.Collect(Identity.Pid, out var code))
-            {
-                exitCode = code;
-            }
-
-            return false;
+            return !hasEnded;
         }
     }
 

@@ -39,7 +39,7 @@ public sealed class MachineDisksTests
         Assert.That(await files.AddAsync(source), Is.EqualTo(added));
         Assert.That(files.Bases.Find(added.Sha256), Is.EqualTo(added));
         Assert.That(File.ReadAllBytes(files.Bases.PathOf(added.Sha256)), Is.EqualTo(File.ReadAllBytes(source)));
-        Assert.That(File.GetUnixFileMode(files.Bases.PathOf(added.Sha256)) & (UnixFileMode.UserWrite | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite), Is.Zero);
+        Assert.That(File.GetUnixFileMode(files.Bases.PathOf(added.Sha256)) & (UnixFileMode.UserWrite | UnixFileMode.GroupWrite | UnixFileMode.OtherWrite), Is.EqualTo(UnixFileMode.None));
         Assert.That(Directory.GetFiles(files.Combine("bases")), Has.Length.EqualTo(2), "file and record, nothing else");
     }
 

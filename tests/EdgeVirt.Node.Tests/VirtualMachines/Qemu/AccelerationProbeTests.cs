@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Testing;
@@ -60,7 +61,7 @@ public sealed class AccelerationProbeTests
         SkipWithoutKvm();
         var found = await probe.FindAsync(default);
         await TestContext.Out.WriteLineAsync($"{found.Reason}: {found.Message}");
-        Assert.That(found.Reason, Is.EqualTo(found.IsKvm ? AccelerationResult.Proven : AccelerationResult.Unproven));
+        Assert.That(found.Reason, Is.EqualTo(found.IsKvm ? AcceleratedReasons.Accelerated : AcceleratedReasons.KvmUnproven));
         Assert.That(found.Best.Kvm, Is.EqualTo(found.IsKvm));
 
         using var next = new AccelerationProbe(options);

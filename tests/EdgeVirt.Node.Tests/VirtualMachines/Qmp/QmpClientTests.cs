@@ -16,7 +16,7 @@ public sealed class QmpClientTests
         {
             await qemu.BeginAsync();
             Assert.That(await qemu.HearAsync(), Is.EqualTo("""{"execute":"query-status","id":2}"""));
-            Assert.That(await qemu.HearAsync(), Is.EqualTo("""{"execute":"device_del","arguments":{"id":"nic\"0"},"id":3}"""));
+            Assert.That(await qemu.HearAsync(), Is.EqualTo("""{"execute":"device_del","arguments":{"id":"nic\u00220"},"id":3}"""));
             // Answers may come in any order, with events between them.
             await qemu.SayAsync("""{"error": {"class": "DeviceNotFound", "desc": "no nic"}, "id": 3}""");
             await qemu.SayAsync("""{"event": "STOP", "timestamp": {"seconds": 1700000000, "microseconds": 500000}}""");

@@ -12,46 +12,59 @@ public static class LinuxGuest
     private const string Busybox = "/bin/busybox";
     private static readonly Lock Gate = new();
 
-    /// <summary>Debian's kernel for x86-64: of <c>./dev image debian</c> if that was made, else the one for clouds, fetched once.</summary>
+    // In the order in which they need each other: what Debian's kernel has as modules and an emulated machine is made of.
+    private static readonly string[] Modules =
+    [
+        "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
+        "failover", "net_failover", "virtio_net", "pvpanic", "pvpanic-mmio", "pvpanic-pci",
+    ];
+
+    private static readonly string Folder = RepositoryRoot.Combine("artifacts/test/guest-kernel");
+
+    /// <summary>Debian's kernel for clouds, x86-64, fetched once.</summary>
     /// <returns>Null: there is none here, and none can be fetched.</returns>
     public static string? Kernel
     {
         get
         {
-            var built = RepositoryRoot.Combine("artifacts/images/debian/vmlinuz");
-            if (File.Exists(built))
-            {
-                return built;
-            }
-
             lock (Gate)
             {
-                var fetched = RepositoryRoot.Combine("artifacts/test/guest-kernel/vmlinuz");
-                return File.Exists(fetched) || Fetch(fetched) ? fetched : null;
+                var kernel = Path.Combine(Folder, "vmlinuz");
+                return File.Exists(kernel) || Fetch() ? kernel : null;
             }
         }
     }
 
     /// <summary>Writes an initial file system.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="script">Lines of shell after <see cref="Marker"/> was written; <c>bb</c> is busybox, /proc, /sys and /dev are there. Must not end, or the kernel panics.</param>
+    /// <param name="script">
+    /// Lines of shell after <see cref="Marker"/> was written; <c>bb</c> is busybox; /proc, /sys, /dev and virtio's drivers are there. It must not end,
+    /// or the kernel panics.
+    /// </param>
     public static void WriteInitrd(string path, string script)
     {
         var init = $"""
             #!/bin/busybox sh
             bb() (exec /bin/busybox "$@")
-            bb mkdir -p /proc /sys /dev /mnt
+            bb mkdir -p /proc /sys /dev /mnt /tmp
             bb mount -t proc proc /proc
             bb mount -t sysfs sys /sys
             bb mount -t devtmpfs dev /dev
             exec </dev/ttyS0 >/dev/ttyS0 2>&1
+            for m in {string.Join(' ', Modules)}; do bb insmod /lib/$m.ko 2>/dev/null; done
             echo {Marker}
             {script}
 
             """;
         using var file = File.Create(path);
         Add(file, "bin", 0x41ED, []);
+        Add(file, "lib", 0x41ED, []);
         Add(file, "bin/busybox", 0x81ED, File.ReadAllBytes(Busybox));
+        foreach (var module in Modules.Select(name => name + ".ko").Where(name => File.Exists(Path.Combine(Folder, name))))
+        {
+            Add(file, $"lib/{module}", 0x81A4, File.ReadAllBytes(Path.Combine(Folder, module)));
+        }
+
         Add(file, "init", 0x81ED, Encoding.UTF8.GetBytes(init));
         Add(file, "TRAILER!!!", 0, []);
     }
@@ -69,7 +82,7 @@ public static class LinuxGuest
 
     private static void Pad(Stream file, int length) => file.Write(new byte[(4 - (length % 4)) % 4]);
 
-    private static bool Fetch(string path)
+    private static bool Fetch()
     {
         using var work = new TempDirectory();
         try
@@ -78,9 +91,25 @@ public static class LinuxGuest
                 .Select(line => line.Trim()).First(line => line.StartsWith("Depends: linux-image-", StringComparison.Ordinal))["Depends: ".Length..];
             Command.Run("env", "-C", work.Path, "apt-get", "-q", "download", package);
             Command.Run("dpkg-deb", "-x", Directory.GetFiles(work.Path, "*.deb").Single(), work.Combine("root"));
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.Copy(Directory.GetFiles(work.Combine("root", "boot"), "vmlinuz-*").Single(), path + ".new", overwrite: true);
-            File.Move(path + ".new", path, overwrite: true);
+            Directory.CreateDirectory(Folder);
+            foreach (var found in Directory.EnumerateFiles(work.Combine("root"), "*.ko*", SearchOption.AllDirectories).ToList())
+            {
+                var name = Path.GetFileName(found).Split('.')[0];
+                if (Modules.Contains(name))
+                {
+                    // From Debian 13 on they are compressed.
+                    if (found.EndsWith(".xz", StringComparison.Ordinal))
+                    {
+                        Command.Run("xz", "-d", found);
+                    }
+
+                    File.Copy(found.EndsWith(".xz", StringComparison.Ordinal) ? found[..^3] : found, Path.Combine(Folder, name + ".ko"), overwrite: true);
+                }
+            }
+
+            // The kernel last: where it is, the rest is.
+            File.Copy(Directory.GetFiles(work.Combine("root", "boot"), "vmlinuz-*").Single(), Path.Combine(Folder, "vmlinuz.new"), overwrite: true);
+            File.Move(Path.Combine(Folder, "vmlinuz.new"), Path.Combine(Folder, "vmlinuz"), overwrite: true);
             return true;
         }
         catch (InvalidOperationException)

@@ -91,7 +91,13 @@ internal sealed partial class VmOwner
         try
         {
             record ??= tools.Records.Ensure(name, order.Machine.Uid);
-            acceleration = await tools.Acceleration.FindAsync(ct);
+            var cards = tools.Network.Plan(order.Machine.Spec, order.Document.Node, record);
+            if (!cards.SequenceEqual(record.Cards))
+            {
+                record = tools.Records.Put(record with { Cards = cards });
+            }
+
+            acceleration = await tools.Preparation.FindAccelerationAsync(ct);
             var guest = await tools.Preparation.PrepareAsync(order.Machine, record, order.Document, TakenByOthers(), ct);
             await LaunchAsync(guest, order, ct);
             (problem, retryAt) = (null, null);
@@ -126,7 +132,7 @@ internal sealed partial class VmOwner
         };
         // Of a run that was cut short between its start and its record.
         await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, ct);
-        var (started, monitor) = await VmProcess.StartAsync(launch, tools.Cgroups, tools.Time, ct);
+        var (started, monitor) = await ConnectedAsync(starting, launch, ct);
         process = started;
         watch = new VmWatch(monitor, Wake);
         record = tools.Records.Put(starting with
@@ -135,6 +141,28 @@ internal sealed partial class VmOwner
             StopAsked = null,
             Restarts = starting.LastExit is null ? starting.Restarts : starting.Restarts + 1,
         });
+    }
+
+    private async Task<(VmProcess Process, QmpClient Monitor)> ConnectedAsync(VmRecord starting, VmLaunch launch, CancellationToken ct)
+    {
+        var taps = await tools.Network.ConnectAsync(starting, ct);
+        try
+        {
+            return await VmProcess.StartAsync(launch with { Taps = taps, Inside = tools.Network.Inside }, tools.Cgroups, tools.Time, ct);
+        }
+        catch
+        {
+            await tools.Network.DisconnectAsync(starting, CancellationToken.None);
+            throw;
+        }
+        finally
+        {
+            // QEMU has its own by now; with the last of them the links go.
+            foreach (var tap in taps)
+            {
+                tap.Dispose();
+            }
+        }
     }
 
     // Asks the guest, waits, then ends QEMU. False: nothing runs.
@@ -187,6 +215,7 @@ internal sealed partial class VmOwner
             Directory.Delete(paths.RunDirectory, recursive: true);
         }
 
+        tools.Network.Release(off);
         tools.Records.Remove(off);
         record = null;
         (problem, retryAt, adopted) = (null, null, true);

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace EdgeVirt.Node.VirtualMachines;
 
 /// <summary>What all owners share.</summary>
-internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords Records, VmPreparation Preparation, AccelerationProbe Acceleration, Cgroups Cgroups)
+internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords Records, VmPreparation Preparation, VmNetwork Network, Cgroups Cgroups)
 {
     /// <summary>The control group below which every machine has one.</summary>
     public required string CgroupParent { get; init; }
@@ -67,7 +67,11 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
     public event Action<string>? Woken;
 
     /// <summary>A record of an earlier run of the agent.</summary>
-    public void Adopt(VmRecord found) => record = found;
+    public void Adopt(VmRecord found)
+    {
+        record = found;
+        tools.Network.Recover(found);
+    }
 
     /// <summary>Looks, reports, and takes the next steps until one has to wait.</summary>
     public async Task PassAsync(CancellationToken ct)
@@ -116,6 +120,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
 
         if (process is { IsAlive: true })
         {
+            ConsoleLog.Bound(VmPaths.Of(tools.Options, record.Id).SerialLog);
             await AskAsync(ct);
         }
 
@@ -137,6 +142,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         }
 
         process = known.Process;
+        await tools.Network.AdoptAsync(record, ct);
         if (known.Monitor is { } monitor)
         {
             watch = new VmWatch(monitor, Wake);
@@ -178,6 +184,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         // A guest that ended by itself a moment before it was asked has ended as asked.
         record = tools.Records.Put(ended with { Run = null, StopAsked = null, LastExit = exit, Failures = VmExits.FailuresAfter(ended, exit) });
         process?.Release(VmPaths.Of(tools.Options, ended.Id));
+        await tools.Network.DisconnectAsync(ended, CancellationToken.None);
         process = null;
         if (watch is { } over)
         {

@@ -25,7 +25,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
 
     /// <summary>What is to run; all of its files are there.</summary>
     /// <param name="wanted">The machine.</param>
-    /// <param name="record">Who it is on the node.</param>
+    /// <param name="record">Who it is on the node, its network cards among it.</param>
     /// <param name="document">Has the Secrets that it names.</param>
     /// <param name="takenBytes">Memory that other machines take.</param>
     /// <param name="ct">Gives up.</param>
@@ -40,6 +40,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
             Name = wanted.Name,
             Uuid = MachineIdentity.UuidOf(document.Node, wanted.Uid),
             Spec = spec,
+            Nics = [.. record.Cards.Select(card => card.Nic)],
             Acceleration = await AccelerationOfAsync(spec, ct),
         };
         CheckNode(guest, takenBytes);
@@ -52,7 +53,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
 
         if (spec.CloudInit is { } cloudInit)
         {
-            var seed = CloudInitSeed.For(wanted.Name, wanted.Uid, cloudInit, SecretUserData(cloudInit, document), []);
+            var seed = CloudInitSeed.For(wanted.Name, wanted.Uid, cloudInit, SecretUserData(cloudInit, document), [.. record.Cards.Select(card => card.Seed)]);
             Directory.CreateDirectory(Path.GetDirectoryName(paths.Seed)!);
             await SeedImage.WriteAsync(seed, paths.Seed, user, ct);
             disks.Add(new QemuDisk(SeedDisk, paths.Seed, DiskFormat.Raw, ReadOnly: true));
@@ -61,9 +62,13 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
         return guest with { Disks = disks, Boot = await BootAsync(spec, paths, user, terms, ct) };
     }
 
+    /// <summary>What KVM is here.</summary>
+    /// <exception cref="VmStartException">QEMU is not installed.</exception>
+    public Task<AccelerationResult> FindAccelerationAsync(CancellationToken ct) => sources.Acceleration.FindAsync(ct);
+
     private async Task<QemuAcceleration> AccelerationOfAsync(VirtualMachineSpec spec, CancellationToken ct)
     {
-        var found = await sources.Acceleration.FindAsync(ct);
+        var found = await FindAccelerationAsync(ct);
         return found.IsKvm || spec.Acceleration == VirtualMachineAcceleration.Preferred
             ? found.Best
             : throw new VmNotReadyException(new VmProblem(ReadyReasons.AccelerationMissing, found.Message));
@@ -75,11 +80,6 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
         if (cores > Environment.ProcessorCount)
         {
             throw Lacks($"{cores} processors are wanted, the node has {Environment.ProcessorCount}");
-        }
-
-        if (guest.Spec.Interfaces is not { Count: 0 })
-        {
-            throw new VmNotReadyException(new VmProblem(ReadyReasons.StartFailed, "this agent gives machines no network cards yet; state interfaces: [] to have it run without"));
         }
 
         var free = SystemFacts.MemoryBytes - options.SystemReservedBytes - takenBytes;

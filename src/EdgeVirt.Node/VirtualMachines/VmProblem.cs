@@ -1,5 +1,6 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 
@@ -20,7 +21,7 @@ internal sealed record VmProblem(string Reason, string Message)
         ImagePullException => new(ReadyReasons.ImagePullFailed, e.Message),
         DiskRefusedException => new(ReadyReasons.DiskRefused, e.Message),
         DiskUnavailableException => new(ReadyReasons.DiskUnavailable, e.Message),
-        VmStartException or IOException or UnauthorizedAccessException => new(ReadyReasons.StartFailed, e.Message),
+        VmStartException or AddressesExhaustedException or IOException or UnauthorizedAccessException => new(ReadyReasons.StartFailed, e.Message),
         _ => null,
     };
 }

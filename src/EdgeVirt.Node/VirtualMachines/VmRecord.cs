@@ -32,6 +32,9 @@ internal sealed record VmRecord
     /// <summary>As whom its QEMU runs; of no other machine.</summary>
     public required uint User { get; init; }
 
+    /// <summary>Its network cards.</summary>
+    public IReadOnlyList<VmCard> Cards { get; init => field = value ?? []; } = [];
+
     /// <summary>Null: it is off.</summary>
     public VmRun? Run { get; init; }
 

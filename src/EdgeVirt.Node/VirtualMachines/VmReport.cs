@@ -36,6 +36,7 @@ internal static class VmReport
             // The hub knows which node it is.
             Node = before?.Node ?? "",
             ObservedGeneration = generation,
+            Address = view.Record?.Cards.FirstOrDefault()?.Address,
             State = StateOf(power, view),
             RestartCount = view.Record?.Restarts ?? 0,
             StartedAt = run?.StartedAt,

@@ -4,6 +4,8 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Images.Registries;
+using EdgeVirt.Node.Networks;
+using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Node.VirtualMachines.Disks;
@@ -20,7 +22,7 @@ internal sealed class MachineAgent : IAsyncDisposable
     private readonly HttpClient http = new();
     private readonly CancellationTokenSource patience = new(TimeSpan.FromSeconds(120));
 
-    public MachineAgent(NodeOptions options, IContainerImages images)
+    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace)
     {
         var time = TimeProvider.System;
         var quarantine = new Quarantine(options, time, NullLogger<Quarantine>.Instance);
@@ -32,7 +34,8 @@ internal sealed class MachineAgent : IAsyncDisposable
         var bases = new BaseDisks(Path.Combine(options.DataDir, "disk-images"), inspection, 0, () => DiskSpace.Of(options.DataDir));
         var sources = new VmSources(images, bases, new DiskDownload(http, bases, new ByteRate(0, time), time), new MachineDisks(bases, inspection), probe);
         Cgroups = new Cgroups();
-        Tools = new VmTools(options, Store, Records, new VmPreparation(options, sources), probe, Cgroups)
+        Network = new NodeNetwork(options, hostNamespace);
+        Tools = new VmTools(options, Store, Records, new VmPreparation(options, sources), new VmNetwork(Network, Leases), Cgroups)
         {
             CgroupParent = new NodeDirectories(options).CgroupParent,
             Time = time,
@@ -46,6 +49,10 @@ internal sealed class MachineAgent : IAsyncDisposable
     public VmRecords Records { get; }
 
     public Cgroups Cgroups { get; }
+
+    public NodeNetwork Network { get; }
+
+    public MachineLeases Leases { get; } = new();
 
     public VmTools Tools { get; }
 
@@ -91,6 +98,7 @@ internal sealed class MachineAgent : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Reconciler.DisposeAsync();
+        Network.Dispose();
         await Store.DisposeAsync();
         probe.Dispose();
         http.Dispose();

@@ -3,6 +3,7 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.Tests.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Node.VirtualMachines.Qemu;
@@ -18,6 +19,8 @@ public sealed class RealMachinesTests
     private NodeOptions options = null!;
     private MachineAgent agent = null!;
     private OneImage images = null!;
+
+    private string Host => directory.Combine("host.netns");
 
     [SetUp]
     public async Task SetUp()
@@ -38,8 +41,9 @@ public sealed class RealMachinesTests
         // What KVM is here was found out elsewhere; these guests are emulated whatever it is.
         File.WriteAllText(
             directory.Combine("run", "acceleration.json"), $$"""{"bootId":"{{SystemFacts.BootId}}","result":{"cpuModel":null,"reason":"KvmUnproven","message":"not asked"}}""");
-        agent = new MachineAgent(options, images);
-        await Task.CompletedTask;
+        NetworkNamespaces.Create(Host);
+        agent = new MachineAgent(options, images, Host);
+        await agent.Network.RecoverAsync([], default);
     }
 
     [TearDown]
@@ -58,6 +62,7 @@ public sealed class RealMachinesTests
         agent.Cgroups.Remove($"{agent.Tools.CgroupParent}/machines");
         agent.Cgroups.Remove(agent.Tools.CgroupParent);
         await agent.DisposeAsync();
+        NetworkNamespaces.Delete(Host);
         directory.Dispose();
     }
 
@@ -137,22 +142,14 @@ public sealed class RealMachinesTests
 
     [TestCase("bb poweroff -f", RestartPolicy.Never, "Completed", ReadyReasons.Completed)]
     [TestCase("bb poweroff -f", RestartPolicy.OnFailure, "Completed", ReadyReasons.Completed)]
-    [TestCase("echo c >/proc/sysrq-trigger", RestartPolicy.Never, "", ReadyReasons.Failed)]
+    [TestCase("echo c >/proc/sysrq-trigger", RestartPolicy.Never, "GuestPanicked", ReadyReasons.Failed)]
     public async Task A_guest_that_ends_stays_so_by_its_policy(string script, RestartPolicy policy, string exit, string reason)
     {
         Script(script + "\nbb sleep 1000");
-        await agent.DesireAsync(1, Machine(policy: policy, commandLine: "console=ttyS0 quiet panic=1"));
-        if (exit.Length > 0)
-        {
-            var status = await agent.UntilAsync("router", now => now.State == VirtualMachineState.Stopped);
-            Assert.That(status.LastExit!.Reason, Is.EqualTo(exit));
-            Assert.That(status.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, reason));
-        }
-        else
-        {
-            // Without the driver of pvpanic in its kernel it resets itself after a panic, which is its own business.
-            await UntilSaidAsync("Kernel panic");
-        }
+        await agent.DesireAsync(1, Machine(policy: policy, commandLine: "console=ttyS0 quiet panic=30"));
+        var status = await agent.UntilAsync("router", now => now.State == VirtualMachineState.Stopped);
+        Assert.That(status.LastExit!.Reason, Is.EqualTo(exit));
+        Assert.That(status.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, reason));
     }
 
     [Test]
@@ -189,6 +186,47 @@ public sealed class RealMachinesTests
     }
 
     [Test]
+    public async Task A_guest_gets_its_address_answers_at_its_node_port_and_by_its_name()
+    {
+        Script(
+            """
+            echo '#!/bin/busybox sh' >/tmp/dhcp
+            echo '[ "$1" != bound ] || /bin/busybox ip address add $ip/$mask dev $interface' >>/tmp/dhcp
+            bb chmod +x /tmp/dhcp
+            bb ip link set eth0 up
+            bb udhcpc -i eth0 -n -q -t 20 -T 1 -s /tmp/dhcp
+            bb ip -4 address show eth0
+            echo DONE
+            bb nc -ll -p 80 -e /bin/busybox echo hello from the guest
+            bb sleep 1000
+            """);
+        var names = new NameServer(options, agent.Network, agent.Cgroups, new NameServerGroup(agent.Tools.CgroupParent), TimeProvider.System);
+        var serving = new NamesReconciler(agent.Store, agent.Network, names, new NodeConditions(TimeProvider.System), TimeProvider.System, agent.Leases);
+        try
+        {
+            await agent.DesireAsync(1, Machine(interfaces:
+            [
+                new VirtualInterfaceSpec { Name = "lan", Ports = [new ContainerPort { Port = 80, HostPort = 8080 }] },
+            ]));
+            var status = await agent.UntilAsync("router", IsReady);
+            await serving.ReconcileAsync(default);
+            Assert.That(await UntilSaidAsync("DONE"), Does.Contain($"inet {status.Address}/16"));
+
+            Assert.That(await AskAsync(status.Address!, 80), Is.EqualTo("hello from the guest\n"));
+            Assert.That(await AskAsync(agent.Network.Gateway, 8080), Is.EqualTo("hello from the guest\n"), "by its node port");
+            Assert.That(File.ReadAllText(Path.Combine(options.RunDir, "names", "hosts", "workloads")), Is.EqualTo($"{status.Address} router.{NameZone.Domain}\n"));
+
+            await RestartAsync();
+            await agent.UntilAsync("router", IsReady);
+            Assert.That(await AskAsync(agent.Network.Gateway, 8080), Is.EqualTo("hello from the guest\n"), "after the agent came back");
+        }
+        finally
+        {
+            await names.RemoveAsync(default);
+        }
+    }
+
+    [Test]
     public async Task What_cannot_be_is_refused_with_the_reason_before_anything_starts()
     {
         await agent.DesireAsync(
@@ -218,7 +256,8 @@ public sealed class RealMachinesTests
         RestartPolicy policy = RestartPolicy.Always,
         string commandLine = "console=ttyS0 quiet",
         IReadOnlyList<VirtualDiskSpec>? disks = null,
-        CloudInitSpec? cloudInit = null) => new()
+        CloudInitSpec? cloudInit = null,
+        IReadOnlyList<VirtualInterfaceSpec>? interfaces = null) => new()
         {
             Name = name,
             Uid = $"01234567-{name}",
@@ -232,16 +271,26 @@ public sealed class RealMachinesTests
                 Memory = new VirtualMemorySpec { Size = Guests.QuantityOf("256Mi") },
                 Boot = new VirtualMachineBoot { Kernel = new DirectKernelSpec { Image = "registry.example/vm:1", Kernel = "/boot/vmlinuz", Initrd = "boot/initrd", CommandLine = commandLine } },
                 Disks = disks,
-                Interfaces = [],
+                Interfaces = interfaces ?? [],
                 CloudInit = cloudInit,
             },
         };
+
+    private async Task<string> AskAsync(string address, int port)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var socket = agent.Network.NewSocket();
+        await socket.ConnectAsync(System.Net.IPAddress.Parse(address), port, limit.Token);
+        using var reader = new StreamReader(new System.Net.Sockets.NetworkStream(socket));
+        return await reader.ReadToEndAsync(limit.Token);
+    }
 
     private async Task RestartAsync(Action? between = null)
     {
         await agent.DisposeAsync();
         between?.Invoke();
-        agent = new MachineAgent(options, images);
+        agent = new MachineAgent(options, images, Host);
+        await agent.Network.RecoverAsync([], default);
     }
 
     private async Task<string> UntilSaidAsync(string text)

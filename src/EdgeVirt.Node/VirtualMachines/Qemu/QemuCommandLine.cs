@@ -54,7 +54,7 @@ internal static class QemuCommandLine
         {
             args.AddRange(
             [
-                "-netdev", Invariant($"tap,id=net{i},ifname={Escaped(guest.Nics[i].Tap)},script=no,downscript=no"),
+                "-netdev", Invariant($"tap,id=net{i},fd={QemuNic.FirstDescriptor + i}"),
                 // Without romfile= QEMU wants the file of a boot program for the card.
                 "-device", Invariant($"{Device("virtio-net", model)},netdev=net{i},id=nic{i},mac={guest.Nics[i].MacAddress}{(model == VirtualMachineModel.MicroVm ? "" : ",romfile=")}"),
             ]);

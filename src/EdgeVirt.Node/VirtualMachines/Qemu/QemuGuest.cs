@@ -54,8 +54,11 @@ internal sealed record QemuDisk(string Name, string Path, DiskFormat Format, boo
 
 /// <summary>A network card.</summary>
 /// <param name="MacAddress">On the wire.</param>
-/// <param name="Tap">The link on the node that it is joined to; QEMU's user owns it.</param>
-internal sealed record QemuNic(string MacAddress, string Tap);
+internal sealed record QemuNic(string MacAddress)
+{
+    /// <summary>The descriptor of the first card's link on the node, which QEMU is started with; those of the others follow.</summary>
+    public const int FirstDescriptor = 10;
+}
 
 /// <summary>What a guest boots by.</summary>
 internal abstract record QemuBoot

@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.VirtualMachines.Qmp;
+using Microsoft.Win32.SafeHandles;
 
 namespace EdgeVirt.Node.VirtualMachines.Qemu;
 
@@ -22,6 +24,12 @@ internal sealed record VmLaunch
 
     /// <summary>Most CPU time, in cores; null: no limit.</summary>
     public decimal? CpuLimit { get; init; }
+
+    /// <summary>The links of its network cards, in their order; see <see cref="QemuNic.FirstDescriptor"/>.</summary>
+    public IReadOnlyList<SafeFileHandle> Taps { get; init; } = [];
+
+    /// <summary>Starts QEMU in the network that its links are in; null: in the agent's own.</summary>
+    public Func<Func<ProcessIdentity>, ProcessIdentity>? Inside { get; init; }
 }
 
 /// <summary>
@@ -77,7 +85,7 @@ internal sealed class VmProcess
         try
         {
             Prepare(launch, cgroups);
-            var identity = LastingProcess.Start(QemuPrograms.SetPriv, launch.User.SetPriv(QemuPrograms.Qemu, launch.Arguments), launch.Paths.QemuLog);
+            var identity = launch.Inside is { } inside ? inside(() => Launch(launch)) : Launch(launch);
             process = new VmProcess(cgroups, launch.Cgroup, identity, time);
             if (!cgroups.Enter(identity.Pid, launch.Cgroup) && process.IsAlive)
             {
@@ -180,6 +188,12 @@ internal sealed class VmProcess
             Directory.Delete(paths.RunDirectory, recursive: true);
         }
     }
+
+    private static ProcessIdentity Launch(VmLaunch launch) => LastingProcess.Start(
+        QemuPrograms.SetPriv,
+        launch.User.SetPriv(QemuPrograms.Qemu, launch.Arguments),
+        launch.Paths.QemuLog,
+        [.. launch.Taps.Select((tap, i) => ((SafeHandle)tap, QemuNic.FirstDescriptor + i))]);
 
     private static void Prepare(VmLaunch launch, Cgroups cgroups)
     {

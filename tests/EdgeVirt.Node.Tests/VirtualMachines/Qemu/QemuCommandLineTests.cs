@@ -17,7 +17,7 @@ public sealed class QemuCommandLineTests
                 new QemuDisk("a-disk-with-a-long-name", "/data/vm-1/disks/data", DiskFormat.Raw),
                 new QemuDisk("seed", "/data/vm-1/seed.iso", DiskFormat.Raw, ReadOnly: true),
             ],
-            Nics = [new QemuNic("52:54:00:12:34:56", "evt1")],
+            Nics = [new QemuNic("52:54:00:12:34:56")],
         };
         Expect(
             guest,
@@ -51,7 +51,7 @@ public sealed class QemuCommandLineTests
             -device virtio-blk-pci,drive=disk1,id=disk1-device,serial=a-disk-with-a-long-n,werror=stop,rerror=stop,bootindex=1
             -blockdev {"driver":"raw","read-only":true,"node-name":"disk2","file":{"driver":"file","filename":"/data/vm-1/seed.iso","read-only":true}}
             -device virtio-blk-pci,drive=disk2,id=disk2-device,serial=seed,werror=stop,rerror=stop,bootindex=2
-            -netdev tap,id=net0,ifname=evt1,script=no,downscript=no
+            -netdev tap,id=net0,fd=10
             -device virtio-net-pci,netdev=net0,id=nic0,mac=52:54:00:12:34:56,romfile=
             -object rng-builtin,id=rng0
             -device virtio-rng-pci,rng=rng0
@@ -73,7 +73,7 @@ public sealed class QemuCommandLineTests
         var guest = Guests.Of(VirtualMachineModel.MicroVm, boot: new QemuBoot.Kernel("/img/vm,linuz", "/img/init,rd", "console=ttyS0 panic=-1")) with
         {
             Disks = [new QemuDisk("root", "/data/vm-1/disks/root", DiskFormat.Raw)],
-            Nics = [new QemuNic("52:54:00:12:34:56", "evt1")],
+            Nics = [new QemuNic("52:54:00:12:34:56")],
         };
         Expect(
             guest,
@@ -101,7 +101,7 @@ public sealed class QemuCommandLineTests
             -serial chardev:serial0
             -blockdev {"driver":"raw","discard":"unmap","node-name":"disk0","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
             -device virtio-blk-device,drive=disk0,id=disk0-device,serial=root,werror=stop,rerror=stop
-            -netdev tap,id=net0,ifname=evt1,script=no,downscript=no
+            -netdev tap,id=net0,fd=10
             -device virtio-net-device,netdev=net0,id=nic0,mac=52:54:00:12:34:56
             -object rng-builtin,id=rng0
             -device virtio-rng-device,rng=rng0

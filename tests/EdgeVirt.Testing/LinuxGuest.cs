@@ -16,7 +16,7 @@ public static class LinuxGuest
     private static readonly string[] Modules =
     [
         "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
-        "failover", "net_failover", "virtio_net", "pvpanic", "pvpanic-mmio", "pvpanic-pci",
+        "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci",
     ];
 
     private static readonly string Folder = RepositoryRoot.Combine("artifacts/test/guest-kernel");

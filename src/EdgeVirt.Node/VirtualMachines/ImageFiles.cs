@@ -41,7 +41,7 @@ internal static class ImageFiles
     {
         var names = image.LayerDirectories
             .Select(layer => Path.Combine(layer, DiskDirectory))
-            .Where(Directory.Exists)
+            .Where(directory => EntryKinds.Of(directory) == EntryKind.Directory)
             .SelectMany(directory => new DirectoryInfo(directory).EnumerateFileSystemInfos().Select(entry => entry.Name))
             .Distinct()
             .Where(name => IsFile(image, $"{DiskDirectory}/{name}"))

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
@@ -32,7 +33,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
     /// <exception cref="Exception">See <see cref="VmProblem.Of"/>.</exception>
     public async Task<QemuGuest> PrepareAsync(DesiredVirtualMachine wanted, VmRecord record, NodeDocument document, long takenBytes, CancellationToken ct)
     {
-        var spec = wanted.Spec;
+        var spec = wanted.Spec with { Machine = ModelOf(wanted.Spec) };
         var paths = VmPaths.Of(options, record.Id);
         var user = new Unprivileged(record.User);
         var guest = new QemuGuest
@@ -72,6 +73,16 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
         return found.IsKvm || spec.Acceleration == VirtualMachineAcceleration.Preferred
             ? found.Best
             : throw new VmNotReadyException(new VmProblem(ReadyReasons.AccelerationMissing, found.Message));
+    }
+
+    private static VirtualMachineModel ModelOf(VirtualMachineSpec spec)
+    {
+        var isArm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+        var model = spec.Machine ?? (isArm64 ? VirtualMachineModel.Virt : VirtualMachineModel.Q35);
+        return model == VirtualMachineModel.Virt == isArm64 && !(isArm64 && spec.Boot?.Firmware?.Type == VirtualFirmwareType.Bios)
+            ? model
+            : throw new VmNotReadyException(new VmProblem(
+                ReadyReasons.ResourcesMissing, $"this node is {(isArm64 ? "arm64, which has the model virt and UEFI" : "x86-64, which has the models q35 and microvm")}; change machine or boot, or place it on another node"));
     }
 
     private void CheckNode(QemuGuest guest, long takenBytes)

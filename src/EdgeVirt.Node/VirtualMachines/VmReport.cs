@@ -47,7 +47,7 @@ internal static class VmReport
 
     private static VirtualMachineState StateOf(VirtualMachinePower power, VmView view) => view switch
     {
-        { Record.Run: null } => power == VirtualMachinePower.Stopped || view.Problem?.Reason is ReadyReasons.Completed or ReadyReasons.Failed ? VirtualMachineState.Stopped : VirtualMachineState.Waiting,
+        { Record: null } or { Record.Run: null } => power == VirtualMachinePower.Stopped || view.Problem?.Reason is ReadyReasons.Completed or ReadyReasons.Failed ? VirtualMachineState.Stopped : VirtualMachineState.Waiting,
         { GuestState: "running" } => VirtualMachineState.Running,
         { GuestState: "paused" or "io-error" or "prelaunch" or "suspended" } => VirtualMachineState.Paused,
         _ => VirtualMachineState.Waiting,

@@ -54,6 +54,8 @@ public sealed class RealMachinesTests
             return;
         }
 
+        // First, so that nothing is started again.
+        await agent.DisposeAsync();
         foreach (var record in agent.Records.All)
         {
             await VmProcess.RemoveLeftoversAsync(agent.Tools.CgroupOf(record), agent.Cgroups, TimeProvider.System, default);
@@ -61,7 +63,6 @@ public sealed class RealMachinesTests
 
         agent.Cgroups.Remove($"{agent.Tools.CgroupParent}/machines");
         agent.Cgroups.Remove(agent.Tools.CgroupParent);
-        await agent.DisposeAsync();
         NetworkNamespaces.Delete(Host);
         directory.Dispose();
     }

@@ -36,7 +36,7 @@ internal static class VmReport
             // The hub knows which node it is.
             Node = before?.Node ?? "",
             ObservedGeneration = generation,
-            Address = view.Record?.Cards.FirstOrDefault()?.Address,
+            Address = view.Record is { Cards: [var first, ..] } ? first.Address : null,
             State = StateOf(power, view),
             RestartCount = view.Record?.Restarts ?? 0,
             StartedAt = run?.StartedAt,

@@ -92,6 +92,13 @@ public static class ReadyReasons
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
+    public const string AccelerationMissing = "AccelerationMissing";
+    public const string ResourcesMissing = "ResourcesMissing";
+    public const string DiskRefused = "DiskRefused";
+    public const string DiskUnavailable = "DiskUnavailable";
+    public const string DiskFailed = "DiskFailed";
+    public const string Stopped = "Stopped";
+    public const string Paused = "Paused";
     public const string ProbeFailed = "ProbeFailed";
     public const string FailedPostStartHook = "FailedPostStartHook";
     public const string Restarting = "Restarting";

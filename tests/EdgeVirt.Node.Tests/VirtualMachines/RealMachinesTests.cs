@@ -40,7 +40,7 @@ public sealed class RealMachinesTests
         images = new OneImage(directory.Combine("layer"));
         // What KVM is here was found out elsewhere; these guests are emulated whatever it is.
         File.WriteAllText(
-            directory.Combine("run", "acceleration.json"), $$"""{"bootId":"{{SystemFacts.BootId}}","result":{"cpuModel":null,"reason":"KvmUnproven","message":"not asked"}}""");
+            directory.Combine("run", "acceleration.json"), $$$"""{"bootId":"{{{SystemFacts.BootId}}}","result":{"cpuModel":null,"reason":"KvmUnproven","message":"not asked"}}""");
         NetworkNamespaces.Create(Host);
         agent = new MachineAgent(options, images, Host);
         await agent.Network.RecoverAsync([], default);

@@ -48,9 +48,9 @@ public sealed class VmExitsTests
     public void A_long_run_starts_the_count_over()
     {
         var record = Record with { Failures = 7, Run = new VmRun(1, 2, Now, 1, 0, 0, false) };
-        Assert.That(VmExits.FailuresAfter(record, new ContainerExit { Reason = "Error", FinishedAt = Now.AddMinutes(9) }), Is.EqualTo(8));
-        Assert.That(VmExits.FailuresAfter(record, new ContainerExit { Reason = "Error", FinishedAt = Now.AddMinutes(10) }), Is.EqualTo(1));
-        Assert.That(VmExits.FailuresAfter(record, new ContainerExit { Reason = VmExits.Stopped, FinishedAt = Now.AddMinutes(1) }), Is.Zero);
+        Assert.That(VmExits.FailuresAfter(record, new ContainerExit { Code = 1, Reason = "Error", FinishedAt = Now.AddMinutes(9) }), Is.EqualTo(8));
+        Assert.That(VmExits.FailuresAfter(record, new ContainerExit { Code = 1, Reason = "Error", FinishedAt = Now.AddMinutes(10) }), Is.EqualTo(1));
+        Assert.That(VmExits.FailuresAfter(record, new ContainerExit { Code = 1, Reason = VmExits.Stopped, FinishedAt = Now.AddMinutes(1) }), Is.Zero);
     }
 
     [Test]

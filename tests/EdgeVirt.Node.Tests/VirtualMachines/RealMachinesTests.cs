@@ -279,11 +279,24 @@ public sealed class RealMachinesTests
 
     private async Task<string> AskAsync(string address, int port)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-        using var socket = agent.Network.NewSocket();
-        await socket.ConnectAsync(System.Net.IPAddress.Parse(address), port, limit.Token);
-        using var reader = new StreamReader(new System.Net.Sockets.NetworkStream(socket));
-        return await reader.ReadToEndAsync(limit.Token);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            using var socket = agent.Network.NewSocket();
+            try
+            {
+                await socket.ConnectAsync(System.Net.IPAddress.Parse(address), port, limit.Token);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // The guest has its address a moment before its program listens.
+                await Task.Delay(50, limit.Token);
+                continue;
+            }
+
+            using var reader = new StreamReader(new System.Net.Sockets.NetworkStream(socket));
+            return await reader.ReadToEndAsync(limit.Token);
+        }
     }
 
     private async Task RestartAsync(Action? between = null)

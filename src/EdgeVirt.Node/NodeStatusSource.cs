@@ -24,6 +24,7 @@ internal sealed class NodeStatusSource(
         BootId = SystemFacts.BootId,
         CpuCount = SystemFacts.CpuCount,
         MemoryBytes = SystemFacts.MemoryBytes,
+        Kinds = ["VirtualMachine", "Workload"],
     };
 
     /// <summary>Raised when a condition changed.</summary>

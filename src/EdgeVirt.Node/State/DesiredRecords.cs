@@ -8,7 +8,7 @@ using EdgeVirt.Contracts;
 namespace EdgeVirt.Node.State;
 
 /// <summary>
-/// How a desired document lies in the database: one record per workload, config and secret (its values sealed one by
+/// How a desired document lies in the database: one record per workload, virtual machine, config and secret (its values sealed one by
 /// one), and one that says which revision they make up. Hashes are of the content before sealing, so that equal
 /// content is recognised and not written again.
 /// </summary>
@@ -26,6 +26,11 @@ internal sealed class DesiredRecords(DataKey key)
         foreach (var workload in document.Workloads)
         {
             Add(new RecordKey(StateDatabase.Workloads, workload.Name), workload);
+        }
+
+        foreach (var machine in document.VirtualMachines ?? [])
+        {
+            Add(new RecordKey(StateDatabase.VirtualMachines, machine.Name), machine);
         }
 
         foreach (var config in document.Configs)
@@ -71,6 +76,7 @@ internal sealed class DesiredRecords(DataKey key)
             {
                 Node = meta.Node,
                 Workloads = [.. Of(StateDatabase.Workloads).Select(data => JsonSerializer.Deserialize(data, Json.DesiredWorkload)!)],
+                VirtualMachines = Of(StateDatabase.VirtualMachines).Select(data => JsonSerializer.Deserialize(data, Json.DesiredVirtualMachine)!).ToList() is { Count: > 0 } machines ? machines : null,
                 Configs = [.. Of(StateDatabase.Configs).Select(data => JsonSerializer.Deserialize(data, Json.DesiredConfig)!)],
                 Secrets = [.. Of(StateDatabase.Secrets).Select(data => Map(JsonSerializer.Deserialize(data, Json.DesiredSecret)!, key.Open))],
             };
@@ -98,7 +104,7 @@ internal sealed class DesiredRecords(DataKey key)
     private delegate byte[] Crypt(ReadOnlySpan<byte> data, ReadOnlySpan<byte> purpose);
 }
 
-/// <summary>One workload, config or secret of a document.</summary>
+/// <summary>One workload, virtual machine, config or secret of a document.</summary>
 /// <param name="Part">The thing itself, with secrets in the clear.</param>
 internal sealed record DesiredItem(RecordKey Key, object Part)
 {
@@ -108,6 +114,7 @@ internal sealed record DesiredItem(RecordKey Key, object Part)
     public static byte[] Serialize(object part) => part switch
     {
         DesiredWorkload workload => JsonSerializer.SerializeToUtf8Bytes(workload, DesiredStateJson.Default.DesiredWorkload),
+        DesiredVirtualMachine machine => JsonSerializer.SerializeToUtf8Bytes(machine, DesiredStateJson.Default.DesiredVirtualMachine),
         DesiredConfig config => JsonSerializer.SerializeToUtf8Bytes(config, DesiredStateJson.Default.DesiredConfig),
         DesiredSecret secret => JsonSerializer.SerializeToUtf8Bytes(secret, DesiredStateJson.Default.DesiredSecret),
         _ => throw new ArgumentException($"{part.GetType().Name} is no part of a document", nameof(part)),
@@ -132,8 +139,10 @@ internal sealed record DesiredMeta(ulong Sequence, ulong Revision, byte[] Digest
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(DesiredWorkload))]
+[JsonSerializable(typeof(DesiredVirtualMachine))]
 [JsonSerializable(typeof(DesiredConfig))]
 [JsonSerializable(typeof(DesiredSecret))]
 [JsonSerializable(typeof(DesiredMeta))]
 [JsonSerializable(typeof(ObservedWorkload))]
+[JsonSerializable(typeof(ObservedVirtualMachine))]
 internal sealed partial class DesiredStateJson : JsonSerializerContext;

@@ -31,3 +31,9 @@ internal sealed record DesiredSnapshot(ulong Revision, NodeDocument? Document)
 /// <param name="Uid">The resource that it was made of.</param>
 /// <param name="Status">As it is reported to the hub.</param>
 internal sealed record ObservedWorkload(string Name, string Uid, WorkloadInstanceStatus Status);
+
+/// <summary>What a reconciler saw of one virtual machine.</summary>
+/// <param name="Name">The machine's name.</param>
+/// <param name="Uid">The resource that it was made of.</param>
+/// <param name="Status">As it is reported to the hub.</param>
+internal sealed record ObservedVirtualMachine(string Name, string Uid, VirtualMachineInstanceStatus Status);

@@ -1,11 +1,12 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using EdgeVirt.Contracts;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.State;
 
 /// <summary>What a start finds.</summary>
-internal sealed record StoreContent(DesiredSnapshot Desired, IReadOnlyList<ObservedWorkload> Observed);
+internal sealed record StoreContent(DesiredSnapshot Desired, IReadOnlyList<ObservedWorkload> Observed, IReadOnlyList<ObservedVirtualMachine> Machines);
 
 /// <summary>
 /// The files behind <see cref="NodeStore"/>: the database and the kept revisions, each able to make up for the other.
@@ -15,7 +16,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
 {
     private readonly StateDatabase database = new(Path.Combine(options.StateDirectory, "node.db"));
     private readonly Dictionary<RecordKey, DesiredItem> stored = [];
-    private readonly Dictionary<string, byte[]> observed = new(StringComparer.Ordinal);
+    private readonly Dictionary<RecordKey, byte[]> observed = [];
     private DataKey? key;
     private RevisionFiles? revisions;
     private SetFiles? sets;
@@ -44,12 +45,13 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         var content = database.Read();
         var assembled = records.TryAssemble(content.Records);
         var faults = content.Faults.ToList();
-        if (assembled is null && content.Records.Any(record => record.Key.Collection != StateDatabase.Observed))
+        if (assembled is null && content.Records.Any(record => record.Key.Collection is not (StateDatabase.Observed or StateDatabase.ObservedMachines)))
         {
             faults.Add("the desired state");
         }
 
-        var workloads = ReadObserved(content.Records, faults);
+        var workloads = ReadObserved(content.Records, StateDatabase.Observed, DesiredStateJson.Default.ObservedWorkload, faults);
+        var machines = ReadObserved(content.Records, StateDatabase.ObservedMachines, DesiredStateJson.Default.ObservedVirtualMachine, faults);
         var fromDatabase = assembled is { } found ? new Desired(found.Meta.ToAccepted(), found.Document) : null;
         var fromFile = kept.Count > 0 ? new Desired(kept[0].Identity, NodeDocument.FromBytes(kept[0].Bytes.Span)) : null;
         current = fromFile?.Accepted.Sequence > (fromDatabase?.Accepted.Sequence ?? 0) ? fromFile : fromDatabase ?? fromFile;
@@ -83,7 +85,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
 
         database.Close();
-        return new StoreContent(Snapshot, workloads);
+        return new StoreContent(Snapshot, workloads, machines);
     }
 
     /// <summary>Puts a revision in force; see <see cref="NodeStore.AcceptDesiredAsync"/>.</summary>
@@ -113,19 +115,19 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         return current is null ? [.. before] : [current.Document, .. before];
     }
 
-    /// <summary>Stores what was seen of a workload, or forgets it.</summary>
-    public void WriteObserved(string name, byte[]? json)
+    /// <summary>Stores what was seen of a workload or a virtual machine, or forgets it.</summary>
+    public void WriteObserved(RecordKey seen, byte[]? json)
     {
         if (json is null)
         {
-            observed.Remove(name);
+            observed.Remove(seen);
         }
         else
         {
-            observed[name] = json;
+            observed[seen] = json;
         }
 
-        Write([new StateRecord(new RecordKey(StateDatabase.Observed, name), json)]);
+        Write([new StateRecord(seen, json)]);
     }
 
     /// <summary>What is remembered of sets.</summary>
@@ -157,15 +159,15 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         key?.Dispose();
     }
 
-    private List<ObservedWorkload> ReadObserved(IReadOnlyList<StateRecord> content, List<string> faults)
+    private List<T> ReadObserved<T>(IReadOnlyList<StateRecord> content, string collection, JsonTypeInfo<T> type, List<string> faults)
     {
-        List<ObservedWorkload> workloads = [];
-        foreach (var record in content.Where(record => record.Key.Collection == StateDatabase.Observed))
+        List<T> seen = [];
+        foreach (var record in content.Where(record => record.Key.Collection == collection))
         {
             try
             {
-                workloads.Add(JsonSerializer.Deserialize(record.Data, DesiredStateJson.Default.ObservedWorkload)!);
-                observed[record.Key.Id] = record.Data!;
+                seen.Add(JsonSerializer.Deserialize(record.Data, type)!);
+                observed[record.Key] = record.Data!;
             }
             catch (JsonException)
             {
@@ -173,7 +175,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
             }
         }
 
-        return workloads;
+        return seen;
     }
 
     // Writes what differs between the database and the revision in force.
@@ -234,7 +236,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
             database.Delete();
             stored.Clear();
             var items = current is null ? [] : DesiredRecords.ItemsOf(current.Document);
-            List<StateRecord> all = [.. observed.Select(pair => new StateRecord(new RecordKey(StateDatabase.Observed, pair.Key), pair.Value))];
+            List<StateRecord> all = [.. observed.Select(pair => new StateRecord(pair.Key, pair.Value))];
             if (current is not null)
             {
                 all.AddRange(items.Select(records!.Seal));

@@ -16,10 +16,13 @@ public sealed record NodeDocument
     /// <summary>Workloads placed on the node.</summary>
     public IReadOnlyList<DesiredWorkload> Workloads { get; init => field = value ?? []; } = [];
 
+    /// <summary>Virtual machines placed on the node; absent where there are none, so that such a document is what it was before there was the kind.</summary>
+    public IReadOnlyList<DesiredVirtualMachine>? VirtualMachines { get; init; }
+
     /// <summary>The Configs that those workloads name, and no others.</summary>
     public IReadOnlyList<DesiredConfig> Configs { get; init => field = value ?? []; } = [];
 
-    /// <summary>The Secrets that those workloads name, and no others. Confidential.</summary>
+    /// <summary>The Secrets that those workloads and virtual machines name, and no others. Confidential.</summary>
     public IReadOnlyList<DesiredSecret> Secrets { get; init => field = value ?? []; } = [];
 
     /// <summary>The bytes that travel and that the digest is of.</summary>
@@ -52,6 +55,22 @@ public sealed record DesiredWorkload
 
     /// <summary>How a new version takes over; absent: Recreate.</summary>
     public UpdateStrategy? Strategy { get; init; }
+}
+
+/// <summary>A virtual machine in a document.</summary>
+public sealed record DesiredVirtualMachine
+{
+    /// <summary>The resource's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The resource's uid.</summary>
+    public required string Uid { get; init; }
+
+    /// <summary>The resource's generation.</summary>
+    public required long Generation { get; init; }
+
+    /// <summary>What to run. Its placement is the hub's business and absent.</summary>
+    public required VirtualMachineSpec Spec { get; init; }
 }
 
 /// <summary>A Config in a document.</summary>

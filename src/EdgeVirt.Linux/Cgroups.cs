@@ -19,7 +19,7 @@ public sealed record CgroupUsage(double CpuSeconds, long MemoryBytes);
 
 /// <summary>Reads control groups by their path below the root, in either layout.</summary>
 /// <param name="root">The mount point; elsewhere than /sys/fs/cgroup only in tests.</param>
-public sealed class Cgroups(string root = "/sys/fs/cgroup")
+public sealed partial class Cgroups(string root = "/sys/fs/cgroup")
 {
     /// <summary>The layout in use.</summary>
     public CgroupLayout Layout { get; } = File.Exists(Path.Combine(root, "cgroup.controllers")) ? CgroupLayout.Unified : CgroupLayout.Legacy;

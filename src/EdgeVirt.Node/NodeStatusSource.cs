@@ -24,6 +24,7 @@ internal sealed class NodeStatusSource(
         BootId = SystemFacts.BootId,
         CpuCount = SystemFacts.CpuCount,
         MemoryBytes = SystemFacts.MemoryBytes,
+        Kinds = ["VirtualMachine", "Workload"],
     };
 
     /// <summary>Raised when a condition changed.</summary>
@@ -50,6 +51,12 @@ internal sealed class NodeStatusSource(
         {
             conditions.Set(
                 ConditionTypes.DesiredStateAccepted, ConditionStatus.Unknown, DesiredStateReasons.NoneYet, "The hub has not sent a desired state yet.");
+        }
+        else if (!desired.IsWhole)
+        {
+            conditions.Set(
+                ConditionTypes.DesiredStateAccepted, ConditionStatus.Unknown, DesiredStateReasons.NoneYet,
+                $"An older agent stored revision {desired.Revision} without its virtual machines; they are left as they are until the hub has sent it again.");
         }
 
         return facts with

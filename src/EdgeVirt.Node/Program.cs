@@ -8,6 +8,7 @@ using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.Telemetry;
+using EdgeVirt.Node.VirtualMachines;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -39,6 +40,7 @@ try
         .AddImages()
         .AddNetworks()
         .AddContainers()
+        .AddVirtualMachines()
         .AddControl()
         .AddHubLink()
         .AddTelemetry()

@@ -29,6 +29,11 @@ internal static class Manifests
     public static Resource Workload(string name = "web", string image = "registry.local/web:1", string metadata = "", string more = "") =>
         One(WorkloadText(name, image, metadata, more));
 
+    public static string MachineText(string name = "guest", string more = "") =>
+        $"{{apiVersion: edgevirt.io/v1, kind: VirtualMachine, metadata: {{name: {name}}}, spec: {{memory: {{size: 512Mi}}{more}}}}}";
+
+    public static Resource Machine(string name = "guest", string more = "") => One(MachineText(name, more));
+
     public static string SecretText(string name, string value, string metadata = "") =>
         $"{{apiVersion: edgevirt.io/v1, kind: Secret, metadata: {{name: {name}{metadata}}}, spec: {{stringData: {{password: {value}}}}}}}";
 

@@ -38,7 +38,12 @@ buildah|test|makes images for tests
 docker.io|test bench|makes images for tests, is compared with
 docker-cli|test bench|is the command of docker.io from Debian 13 on
 mmdebstrap|test debian|makes the plain Debian that tests boot
-qemu-system-x86|test|emulates the machine that it boots on
+qemu-system-x86|up fast test|runs virtual machines, and the machine that plain Debian boots on
+qemu-system-arm|fast test|runs the arm64 guest that proves KVM
+qemu-utils|up fast test|looks at and makes disks of virtual machines
+ovmf|up fast test|is the UEFI of virtual machines
+xorriso|up fast test|writes what cloud-init is told
+xz-utils|fast test|makes a disk that has to be refused
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine
 '
 

@@ -12,7 +12,7 @@ internal static class ApplyCommand
 {
     private static readonly Option<string[]> Files = FileOption("File, folder, or - for standard input; may be given more than once");
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Let the hub check everything, and change nothing" };
-    private static readonly Option<bool> Wait = new("--wait") { Description = "Wait until the workloads are Ready" };
+    private static readonly Option<bool> Wait = new("--wait") { Description = "Wait until the workloads and virtual machines are Ready" };
 
     public static Command Create(Terminal terminal)
     {
@@ -79,8 +79,8 @@ internal static class ApplyCommand
         if (invocation.Get(Wait) && !dryRun)
         {
             terminal.Out.Flush();
-            var workloads = result.Items.Where(item => item.Kind == ResourceKind.Workload.Name).ToList();
-            await new ReadyWait(invocation, hub).UntilReadyAsync(workloads, ct);
+            var placed = result.Items.Where(item => item.Kind == ResourceKind.Workload.Name || item.Kind == ResourceKind.VirtualMachine.Name).ToList();
+            await new ReadyWait(invocation, hub).UntilReadyAsync(placed, ct);
         }
 
         return ExitCodes.Ok;

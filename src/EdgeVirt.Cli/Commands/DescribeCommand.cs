@@ -30,7 +30,7 @@ internal static class DescribeCommand
         var resource = await invocation.AskAsync(hub, $"reading {kind.Name}/{name}", limit => hub.GetAsync(HubPaths.Of(kind, name), ContractsJson.Default.Resource, limit), ct);
         if (invocation.Format != OutputFormat.Table)
         {
-            JsonOutput.Write(invocation.Terminal.Out, invocation.Format, Redaction.Of(resource), ContractsJson.Default.Resource);
+            JsonOutput.Write(invocation.Terminal.Out, invocation.Format, Redaction.ForDescription(resource), ContractsJson.Default.Resource);
             return ExitCodes.Ok;
         }
 
@@ -56,6 +56,9 @@ internal static class DescribeCommand
         {
             case "Workload":
                 WorkloadDescription.Write(to, resource.SpecOf<WorkloadSpec>(), KindTables.StatusOf(resource));
+                break;
+            case "VirtualMachine":
+                VirtualMachineDescription.Write(to, resource.SpecOf<VirtualMachineSpec>(), (VirtualMachineStatus?)KindTables.PlacedStatusOf(resource));
                 break;
             case "Node":
                 to.Field("Unschedulable", resource.SpecOf<NodeSpec>().Unschedulable ? "yes: takes no further workloads" : null);

@@ -2,34 +2,36 @@ using EdgeVirt.Cli.HubClient;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
+using EdgeVirt.Contracts.Manifests;
 using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Cli.Commands;
 
-/// <summary>Waits until workloads are Ready at the generation that was applied.</summary>
+/// <summary>Waits until workloads and virtual machines are Ready, or stopped or paused where that is asked, at the generation that was applied.</summary>
 internal sealed class ReadyWait(Invocation invocation, HubApi hub)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private readonly TimeProvider time = invocation.Terminal.Time;
     private string state = "";
+    private VirtualMachineState? wantedState;
 
-    public async Task UntilReadyAsync(IReadOnlyList<AppliedResource> workloads, CancellationToken ct)
+    public async Task UntilReadyAsync(IReadOnlyList<AppliedResource> placed, CancellationToken ct)
     {
         var limit = invocation.GivenTimeout ?? Patience;
         var began = time.GetTimestamp();
-        foreach (var workload in workloads)
+        foreach (var item in placed)
         {
             await invocation.Progress.WhileAsync(() => $"waiting for {state}", async stop =>
             {
-                while (!await IsReadyAsync(workload, stop))
+                while (!await IsReadyAsync(item, stop))
                 {
                     if (time.GetElapsedTime(began) >= limit)
                     {
                         throw new CliException(
                             ExitCodes.Timeout,
                             $"not Ready after {Durations.Format(limit)}: {state}.",
-                            $"'edgevirt describe workload {workload.Name}' tells more; a longer --timeout waits longer.");
+                            $"'edgevirt describe {item.Kind.ToLowerInvariant()} {item.Name}' tells more; a longer --timeout waits longer.");
                     }
 
                     await Task.Delay(Interval, time, stop);
@@ -39,18 +41,19 @@ internal sealed class ReadyWait(Invocation invocation, HubApi hub)
             }, ct);
             if (!invocation.Quiet)
             {
-                invocation.Say($"{workload.Kind}/{workload.Name} is Ready after {Durations.Format(time.GetElapsedTime(began))}");
+                invocation.Say($"{item.Kind}/{item.Name} is {(wantedState is null ? "Ready" : wantedState)} after {Durations.Format(time.GetElapsedTime(began))}");
             }
         }
     }
 
     private async Task<bool> IsReadyAsync(AppliedResource applied, CancellationToken ct)
     {
-        var workload = await hub.GetAsync(HubPaths.Of(ResourceKind.Workload, applied.Name), ContractsJson.Default.Resource, ct);
-        var status = KindTables.StatusOf(workload);
+        var resource = await hub.GetAsync(HubPaths.Of(ResourceKind.ByName(applied.Kind)!, applied.Name), ContractsJson.Default.Resource, ct);
+        var status = KindTables.PlacedStatusOf(resource);
+        wantedState = StateOf(resource);
         var ready = status?.Conditions.FirstOrDefault(one => one.Type == ConditionTypes.Ready);
         state = $"{applied.Name}: {status?.ReadyInstances ?? 0}/{status?.DesiredInstances ?? 0} nodes, {ready?.Reason ?? ReadyReasons.Pending}";
-        var instances = status?.Instances ?? [];
+        var instances = status?.OnNodes ?? [];
 
         // A status of an earlier generation says nothing about what was applied now.
         var current = instances.Where(instance => instance.ObservedGeneration >= applied.Generation).ToList();
@@ -64,9 +67,24 @@ internal sealed class ReadyWait(Invocation invocation, HubApi hub)
                 "Correct the image and apply again.");
         }
 
-        return status is { DesiredInstances: > 0 } && ready?.Reason != ReadyReasons.PortTaken && status.ReadyInstances >= status.DesiredInstances &&
+        if (status is { DesiredInstances: > 0 } && wantedState is not null)
+        {
+            return current.OfType<VirtualMachineInstanceStatus>().Count(instance => instance.State == wantedState) >= status.DesiredInstances;
+        }
+
+        return status is { DesiredInstances: > 0 } && ready?.Reason is not (ReadyReasons.PortTaken or ReadyReasons.AgentTooOld) && status.ReadyInstances >= status.DesiredInstances &&
             current.Count(instance => instance.Conditions.Any(IsDone)) >= status.DesiredInstances;
     }
+
+    /// <summary>What a virtual machine is to do where it is not to run; null: it, or a workload, is to be Ready.</summary>
+    private static VirtualMachineState? StateOf(Resource resource) => resource.Kind == ResourceKind.VirtualMachine.Name
+        ? resource.SpecOf<VirtualMachineSpec>().Power switch
+        {
+            VirtualMachinePower.Stopped => VirtualMachineState.Stopped,
+            VirtualMachinePower.Paused => VirtualMachineState.Paused,
+            _ => null,
+        }
+        : null;
 
     private static bool IsDone(Condition condition) =>
         condition.Type == ConditionTypes.Ready && (condition.Status == ConditionStatus.True || condition.Reason == ReadyReasons.Completed);

@@ -22,6 +22,7 @@ internal sealed class KindTables
     public static KindTables Of(ResourceKind kind) => kind.Name switch
     {
         "Workload" => new KindTables(WorkloadRow, "NAME", "READY", "NODES", "AGE", "REASON"),
+        "VirtualMachine" => new KindTables(MachineRow, "NAME", "READY", "NODES", "STATE", "ACCELERATED", "AGE", "REASON"),
         "Node" => new KindTables(NodeRow, "NAME", "STATUS", "ARCH", "VERSION", "LAST SEEN", "ADDRESS"),
         "BoardClaim" => new KindTables(ClaimRow, "NAME", "USES", "EXPIRES", "AGE"),
         "Secret" => new KindTables((one, now) => DataRow(one, Redaction.KeysOf(one), now), "NAME", "KEYS", "AGE"),
@@ -64,27 +65,53 @@ internal sealed class KindTables
     /// <summary>The status in its record, null if there is none yet.</summary>
     public static WorkloadStatus? StatusOf(Resource workload) => workload.Status?.Deserialize(ContractsJson.Default.WorkloadStatus);
 
+    /// <summary>The status of what is placed on nodes, whatever its kind; null if there is none yet.</summary>
+    public static PlacedStatus? PlacedStatusOf(Resource resource) => resource.Kind == ResourceKind.VirtualMachine.Name
+        ? resource.Status?.Deserialize(ContractsJson.Default.VirtualMachineStatus)
+        : StatusOf(resource);
+
     /// <summary>A reason and what it means for the eye.</summary>
     public static Cell Reason(Condition? condition) => condition is null ? new Cell("Pending", Tone.Warning)
         : new Cell(condition.Reason, condition.Status == ConditionStatus.True ? Tone.Good : IsBad(condition.Reason) ? Tone.Bad : Tone.Warning);
 
     private static bool IsBad(string reason) => reason is ReadyReasons.Failed or ReadyReasons.ImagePullFailed or ReadyReasons.ImageRefused
         or ReadyReasons.StartFailed or ReadyReasons.FailedPostStartHook or ReadyReasons.ReferenceMissing or ReadyReasons.NodeOffline or ReadyReasons.NoMatchingNode
-        or ReadyReasons.WorkloadMissing or ReadyReasons.StartCircle or ReadyReasons.PortTaken or ReadyReasons.PullBudgetExceeded or ReadyReasons.UplinkCostExceeded or ReadyReasons.DeltaUnavailable;
+        or ReadyReasons.WorkloadMissing or ReadyReasons.StartCircle or ReadyReasons.PortTaken or ReadyReasons.PullBudgetExceeded or ReadyReasons.UplinkCostExceeded or ReadyReasons.DeltaUnavailable
+        or ReadyReasons.AgentTooOld;
 
     private static Cell[] WorkloadRow(Resource workload, DateTimeOffset now)
     {
         var status = StatusOf(workload);
-        var complete = status is { DesiredInstances: > 0 } && status.ReadyInstances >= status.DesiredInstances;
+        return [workload.Metadata.Name, Ready(status), Nodes(status), Age(workload, now), Reason(status?.Conditions.FirstOrDefault(one => one.Type == ConditionTypes.Ready))];
+    }
+
+    private static Cell[] MachineRow(Resource machine, DateTimeOffset now)
+    {
+        var status = (VirtualMachineStatus?)PlacedStatusOf(machine);
         return
         [
-            workload.Metadata.Name,
-            new Cell($"{status?.ReadyInstances ?? 0}/{status?.DesiredInstances ?? 0}", complete ? Tone.Good : Tone.Warning),
-            Some([.. status?.Instances.Select(instance => instance.Node) ?? []]),
-            Age(workload, now),
+            machine.Metadata.Name,
+            Ready(status),
+            Nodes(status),
+            Some([.. (status?.Instances ?? []).Select(instance => instance.State.ToString()).Distinct()]),
+            Accelerated(status?.Conditions.FirstOrDefault(one => one.Type == ConditionTypes.Accelerated)),
+            Age(machine, now),
             Reason(status?.Conditions.FirstOrDefault(one => one.Type == ConditionTypes.Ready)),
         ];
     }
+
+    private static Cell Ready(PlacedStatus? status) => new(
+        $"{status?.ReadyInstances ?? 0}/{status?.DesiredInstances ?? 0}",
+        status is { DesiredInstances: > 0 } && status.ReadyInstances >= status.DesiredInstances ? Tone.Good : Tone.Warning);
+
+    private static Cell Nodes(PlacedStatus? status) => Some([.. status?.OnNodes.Select(instance => instance.Node) ?? []]);
+
+    private static Cell Accelerated(Condition? condition) => condition?.Status switch
+    {
+        ConditionStatus.True => new Cell("yes", Tone.Good),
+        ConditionStatus.False => new Cell("no", Tone.Warning),
+        _ => "-",
+    };
 
     private static Cell[] NodeRow(Resource node, DateTimeOffset now)
     {

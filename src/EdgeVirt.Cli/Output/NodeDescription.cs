@@ -14,6 +14,7 @@ internal static class NodeDescription
         to.Field("OS", status.OperatingSystem);
         to.Field("Kernel", status.Kernel);
         to.Field("Runtime", status.ContainerRuntime);
+        to.Field("Runs", string.Join(", ", status.Kinds ?? []));
         to.Field("Addresses", string.Join(", ", status.Addresses));
         to.Field("CPUs", status.CpuCount > 0 ? $"{status.CpuCount}" : null);
         to.Field("Memory", status.MemoryBytes > 0 ? Description.Bytes(status.MemoryBytes) : null);

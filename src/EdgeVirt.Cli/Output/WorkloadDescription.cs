@@ -7,9 +7,7 @@ internal static class WorkloadDescription
 {
     public static void Write(Description to, WorkloadSpec spec, WorkloadStatus? status)
     {
-        var placement = spec.Placement;
-        to.Field("Placement", (placement?.Replicas is { } replicas ? $"{replicas} nodes" : "every node") +
-            (placement?.NodeSelector is { Count: > 0 } selector ? $" with {string.Join(", ", selector.Select(one => $"{one.Key}={one.Value}"))}" : ""));
+        to.Field("Placement", PlacementText(spec.Placement));
         to.Field("Restart", spec.Template.RestartPolicy.ToString());
         to.Field("QoS class", QosClasses.Of(spec.Template).ToString());
         to.Field("Starts after", spec.Template.StartAfter is { Count: > 0 } after ? string.Join(", ", after.Select(AfterText)) : null);
@@ -43,6 +41,9 @@ internal static class WorkloadDescription
             WriteInstance(to, instance);
         }
     }
+
+    public static string PlacementText(Placement? placement) => (placement?.Replicas is { } replicas ? $"{replicas} nodes" : "every node") +
+        (placement?.NodeSelector is { Count: > 0 } selector ? $" with {string.Join(", ", selector.Select(one => $"{one.Key}={one.Value}"))}" : "");
 
     private static string AfterText(StartAfter after) => $"{after.Workload} ({after.Condition}{(after.Optional ? ", where it is" : "")})";
 
@@ -149,12 +150,12 @@ internal static class WorkloadDescription
         return parts.Any(part => part is not null) ? string.Join(", ", parts.Where(part => part is not null)) : null;
     }
 
-    private static string ExitText(ContainerExit exit) =>
+    public static string ExitText(ContainerExit exit) =>
         $"{exit.Reason}, {(exit.Signal is null ? $"code {exit.Code}" : $"{exit.Signal} (code {exit.Code})")}" +
         (exit.FinishedAt is { } at ? $", {Durations.Absolute(at)}" : "") +
         (exit.Message is { Length: > 0 } message ? $": {message}" : "");
 
-    private static string PortText(ContainerPort port) =>
+    public static string PortText(ContainerPort port) =>
         (port.Name is null ? "" : $"{port.Name} ") + $"{port.Port}/{port.Protocol}" + (port.HostPort is { } published ? $" as {(port.HostAddress() is { } address ? address + ":" : "")}{published} on the node" : "");
 
     private static string VariableText(EnvVar variable) =>

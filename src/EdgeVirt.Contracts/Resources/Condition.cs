@@ -36,7 +36,7 @@ public sealed record Condition
 /// <summary>The condition types in use.</summary>
 public static class ConditionTypes
 {
-    /// <summary>Workload, Node: does what it is there for. Reasons: <see cref="ReadyReasons"/>.</summary>
+    /// <summary>Workload, VirtualMachine, Node: does what it is there for. Reasons: <see cref="ReadyReasons"/>.</summary>
     public const string Ready = "Ready";
 
     /// <summary>Workload: limits, requests and class do what the spec says. Reasons: <see cref="LimitsEnforcedReasons"/>.</summary>
@@ -50,6 +50,9 @@ public static class ConditionTypes
 
     /// <summary>Workload: every container has the AppArmor profile that it is to have. Reasons: <see cref="AppArmorEnforcedReasons"/>.</summary>
     public const string AppArmorEnforced = "AppArmorEnforced";
+
+    /// <summary>VirtualMachine: its guest runs under KVM. Reasons: <see cref="AcceleratedReasons"/>.</summary>
+    public const string Accelerated = "Accelerated";
 
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
     public const string DesiredStateAccepted = "DesiredStateAccepted";
@@ -89,6 +92,13 @@ public static class ReadyReasons
     public const string Initializing = "Initializing";
     public const string Starting = "Starting";
     public const string StartFailed = "StartFailed";
+    public const string AccelerationMissing = "AccelerationMissing";
+    public const string ResourcesMissing = "ResourcesMissing";
+    public const string DiskRefused = "DiskRefused";
+    public const string DiskUnavailable = "DiskUnavailable";
+    public const string DiskFailed = "DiskFailed";
+    public const string Stopped = "Stopped";
+    public const string Paused = "Paused";
     public const string ProbeFailed = "ProbeFailed";
     public const string FailedPostStartHook = "FailedPostStartHook";
     public const string Restarting = "Restarting";
@@ -100,6 +110,7 @@ public static class ReadyReasons
     public const string RolledBack = ProgressingReasons.RolledBack;
     public const string NoMatchingNode = "NoMatchingNode";
     public const string PortTaken = "PortTaken";
+    public const string AgentTooOld = "AgentTooOld";
     public const string NodeOffline = "NodeOffline";
     public const string HeartbeatMissed = "HeartbeatMissed";
     public const string NeverSeen = "NeverSeen";
@@ -144,6 +155,16 @@ public static class AppArmorEnforcedReasons
 #pragma warning disable CS1591
     public const string AppArmorMissing = "AppArmorMissing";
     public const string ProfileNotLoaded = "ProfileNotLoaded";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.Accelerated"/>.</summary>
+public static class AcceleratedReasons
+{
+#pragma warning disable CS1591
+    public const string Accelerated = "Accelerated";
+    public const string KvmMissing = "KvmMissing";
+    public const string KvmUnproven = "KvmUnproven";
 #pragma warning restore CS1591
 }
 

@@ -20,6 +20,7 @@ public static class NodeDocumentValidation
         }
 
         Names("workload", document.Workloads.Select(workload => workload.Name), faults);
+        Names("virtual machine", (document.VirtualMachines ?? []).Select(machine => machine.Name), faults);
         Names("config", document.Configs.Select(config => config.Name), faults);
         Names("secret", document.Secrets.Select(secret => secret.Name), faults);
         foreach (var workload in document.Workloads)
@@ -32,6 +33,18 @@ public static class NodeDocumentValidation
             }
 
             faults.AddRange(validation.Errors.Select(error => $"workload '{workload.Name}': {error.Field} {error.Reason}"));
+        }
+
+        var workloads = document.Workloads.Select(workload => workload.Name).ToHashSet();
+        foreach (var machine in document.VirtualMachines ?? [])
+        {
+            var validation = new Validation();
+            VirtualMachineValidation.Validate(machine.Spec, validation);
+            faults.AddRange(validation.Errors.Select(error => $"virtual machine '{machine.Name}': {error.Field} {error.Reason}"));
+            if (workloads.Contains(machine.Name))
+            {
+                faults.Add($"virtual machine '{machine.Name}' has the name of a workload, and both would be that name on the node's network");
+            }
         }
 
         return faults.Count == 0 ? null : string.Join("; ", faults.Take(MostFaults));

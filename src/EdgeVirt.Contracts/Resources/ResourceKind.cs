@@ -5,10 +5,11 @@ namespace EdgeVirt.Contracts.Resources;
 /// <summary>The kinds there are, and what each consists of. The one place to add a kind.</summary>
 public sealed class ResourceKind
 {
-    private ResourceKind(string name, string plural, JsonTypeInfo spec, Action<object, Validation>? validate = null)
+    private ResourceKind(string name, string plural, JsonTypeInfo spec, Action<object, Validation>? validate = null, params string[] shortNames)
     {
         Name = name;
         Plural = plural;
+        ShortNames = shortNames;
         SpecType = spec;
         Validate = validate ?? ((_, _) => { });
     }
@@ -19,6 +20,9 @@ public sealed class ResourceKind
     /// <summary>As in a path of the API: <c>/api/v1/&lt;plural&gt;</c>.</summary>
     public string Plural { get; }
 
+    /// <summary>What people may type instead, e.g. <c>vm</c>.</summary>
+    public IReadOnlyList<string> ShortNames { get; }
+
     /// <summary>Shape of <c>spec</c>.</summary>
     public JsonTypeInfo SpecType { get; }
 
@@ -28,6 +32,10 @@ public sealed class ResourceKind
     /// <summary>Containers.</summary>
     public static ResourceKind Workload { get; } =
         new("Workload", "workloads", ContractsJson.Default.WorkloadSpec, (s, v) => WorkloadValidation.Validate((WorkloadSpec)s, v));
+
+    /// <summary>Guests under QEMU.</summary>
+    public static ResourceKind VirtualMachine { get; } = new(
+        "VirtualMachine", "virtualmachines", ContractsJson.Default.VirtualMachineSpec, (s, v) => VirtualMachineValidation.Validate((VirtualMachineSpec)s, v), "vm", "vms");
 
     /// <summary>Boards that enrolled.</summary>
     public static ResourceKind Node { get; } = new("Node", "nodes", ContractsJson.Default.NodeSpec);
@@ -45,12 +53,13 @@ public sealed class ResourceKind
         new("Config", "configs", ContractsJson.Default.ConfigSpec, (s, v) => DataValidation.Validate((ConfigSpec)s, v));
 
     /// <summary>Every kind.</summary>
-    public static IReadOnlyList<ResourceKind> All { get; } = [Workload, Node, BoardClaim, Secret, Config];
+    public static IReadOnlyList<ResourceKind> All { get; } = [Workload, VirtualMachine, Node, BoardClaim, Secret, Config];
 
     /// <summary>The kind of a manifest's <c>kind</c>, null if there is none.</summary>
     public static ResourceKind? ByName(string name) => All.FirstOrDefault(kind => kind.Name == name);
 
-    /// <summary>The kind that a person means: <c>Workload</c>, <c>workloads</c> and <c>workload</c> are the same.</summary>
+    /// <summary>The kind that a person means: <c>Workload</c>, <c>workloads</c> and <c>workload</c> are the same, and so are <c>VirtualMachine</c> and <c>vm</c>.</summary>
     public static ResourceKind? Find(string word) => All.FirstOrDefault(kind =>
-        kind.Plural.Equals(word, StringComparison.OrdinalIgnoreCase) || kind.Name.Equals(word, StringComparison.OrdinalIgnoreCase));
+        kind.Plural.Equals(word, StringComparison.OrdinalIgnoreCase) || kind.Name.Equals(word, StringComparison.OrdinalIgnoreCase) ||
+        kind.ShortNames.Contains(word, StringComparer.OrdinalIgnoreCase));
 }

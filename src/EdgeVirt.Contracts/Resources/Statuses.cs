@@ -1,41 +1,69 @@
+using System.Text.Json.Serialization;
+
 namespace EdgeVirt.Contracts.Resources;
 
-/// <summary>A workload across the fleet, put together by the hub.</summary>
-public sealed record WorkloadStatus
+/// <summary>A resource that is placed on nodes, across the fleet; put together by the hub.</summary>
+public abstract record PlacedStatus
 {
     /// <summary>How many nodes it was placed on.</summary>
+    [JsonPropertyOrder(-1)]
     public int DesiredInstances { get; init; }
 
     /// <summary>How many of them report it Ready at the current generation.</summary>
+    [JsonPropertyOrder(-1)]
     public int ReadyInstances { get; init; }
 
-    /// <summary>One entry per node, ordered by node name.</summary>
-    public IReadOnlyList<WorkloadInstanceStatus> Instances { get; init => field = value ?? []; } = [];
+    /// <summary>One entry per node, ordered by node name: the list of instances of the kind's own status.</summary>
+    [JsonIgnore]
+    public abstract IReadOnlyList<InstanceStatus> OnNodes { get; }
 
     /// <summary>Ready, and what else holds for the whole.</summary>
+    [JsonPropertyOrder(1)]
     public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
-/// <summary>A workload on one node, as the node reports it.</summary>
-public sealed record WorkloadInstanceStatus
+/// <summary>A resource that is placed on nodes, on one of them, as that node reports it.</summary>
+public abstract record InstanceStatus
 {
     /// <summary>The node's name.</summary>
+    [JsonPropertyOrder(-1)]
     public required string Node { get; init; }
 
     /// <summary>The generation that the node has acted on.</summary>
+    [JsonPropertyOrder(-1)]
     public long ObservedGeneration { get; init; }
 
-    /// <summary>Its address on the node's workload network, absent with hostNetwork.</summary>
+    /// <summary>Its first address on the node's workload network, absent where it has none of its own.</summary>
+    [JsonPropertyOrder(-1)]
     public string? Address { get; init; }
 
+    /// <summary>Ready, and what else holds on this node; the kind's own status says what.</summary>
+    [JsonPropertyOrder(1)]
+    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
+}
+
+/// <summary>A workload across the fleet, put together by the hub.</summary>
+public sealed record WorkloadStatus : PlacedStatus
+{
+    /// <summary>One entry per node, ordered by node name.</summary>
+    public IReadOnlyList<WorkloadInstanceStatus> Instances { get; init => field = value ?? []; } = [];
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyList<InstanceStatus> OnNodes => Instances;
+}
+
+/// <summary>
+/// A workload on one node, as the node reports it. Its conditions are Ready, LimitsEnforced, Progressing while a version takes over or
+/// after it failed, and SeccompEnforced and AppArmorEnforced where they are not.
+/// </summary>
+public sealed record WorkloadInstanceStatus : InstanceStatus
+{
     /// <summary>In the order of the spec; absent where it has none.</summary>
     public IReadOnlyList<ContainerStatus>? InitContainers { get; init; }
 
     /// <summary>In the order of the spec.</summary>
     public IReadOnlyList<ContainerStatus> Containers { get; init => field = value ?? []; } = [];
-
-    /// <summary>Ready, LimitsEnforced, Progressing while a version takes over or after it failed, and SeccompEnforced and AppArmorEnforced where they are not.</summary>
-    public IReadOnlyList<Condition> Conditions { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>What a container does at this moment.</summary>
@@ -124,6 +152,12 @@ public sealed record NodeStatus
 
     /// <summary>OCI runtime and its version, e.g. <c>crun 1.21</c>.</summary>
     public string? ContainerRuntime { get; init; }
+
+    /// <summary>
+    /// Names of the kinds of resources that the agent carries out. Absent: workloads alone, by an agent from before there were others.
+    /// Other kinds are not placed on the node.
+    /// </summary>
+    public IReadOnlyList<string>? Kinds { get; init; }
 
     /// <summary>Addresses other than loopback and link-local.</summary>
     public IReadOnlyList<string> Addresses { get; init => field = value ?? []; } = [];

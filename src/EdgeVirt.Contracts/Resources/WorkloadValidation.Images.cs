@@ -4,7 +4,6 @@ internal static partial class WorkloadValidation
 {
     private static void ValidateImagePull(PodSpec pod, string path, Validation v)
     {
-        var secrets = pod.ImagePullSecrets ?? [];
         if (pod.ImagePull?.MaxBytes is { Value: < 1024 })
         {
             v.Add($"{path}.imagePull.maxBytes", "must be at least 1Ki");
@@ -15,10 +14,15 @@ internal static partial class WorkloadValidation
             v.Add($"{path}.imagePull.maxUplinkCost", "must be between 0 and 255");
         }
 
+        ValidatePullSecrets(pod.ImagePullSecrets ?? [], $"{path}.imagePullSecrets", v);
+    }
+
+    internal static void ValidatePullSecrets(IReadOnlyList<LocalObjectReference> secrets, string path, Validation v)
+    {
         var names = new HashSet<string>();
         for (var i = 0; i < secrets.Count; i++)
         {
-            Name(secrets[i].Name, $"{path}.imagePullSecrets[{i}].name", names, v);
+            Name(secrets[i].Name, $"{path}[{i}].name", names, v);
         }
     }
 }

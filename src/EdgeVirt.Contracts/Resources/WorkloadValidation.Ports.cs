@@ -7,7 +7,7 @@ internal static partial class WorkloadValidation
 {
     private const int MaxPort = 65_535;
 
-    private static void ValidatePorts(IReadOnlyList<ContainerPort> ports, string path, bool hostNetwork, List<ContainerPort> published, Validation v)
+    internal static void ValidatePorts(IReadOnlyList<ContainerPort> ports, string path, bool hostNetwork, List<ContainerPort> published, Validation v)
     {
         for (var i = 0; i < ports.Count; i++)
         {

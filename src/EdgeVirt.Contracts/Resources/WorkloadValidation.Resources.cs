@@ -2,7 +2,7 @@ namespace EdgeVirt.Contracts.Resources;
 
 internal static partial class WorkloadValidation
 {
-    private const decimal LeastCpu = 0.01m;
+    internal const decimal LeastCpu = 0.01m;
     private const decimal LeastMemory = 4 << 20;
 
     private static void ValidateResources(ResourceRequirements? resources, string path, Validation v)
@@ -21,7 +21,7 @@ internal static partial class WorkloadValidation
         }
     }
 
-    private static void AtLeast(Quantity? quantity, decimal least, string text, string path, Validation v)
+    internal static void AtLeast(Quantity? quantity, decimal least, string text, string path, Validation v)
     {
         if (quantity is { } given && given.Value < least)
         {

@@ -7,14 +7,19 @@ internal static partial class WorkloadValidation
 
     public static void Validate(WorkloadSpec spec, Validation v)
     {
-        if (spec.Placement is { Replicas: < 0 })
+        ValidatePlacement(spec.Placement, v);
+        Validate(spec.Template, "spec.template", v);
+        Validate(spec.Strategy, spec.Template, "spec.strategy", v);
+    }
+
+    internal static void ValidatePlacement(Placement? placement, Validation v)
+    {
+        if (placement is { Replicas: < 0 })
         {
             v.Add("spec.placement.replicas", "must not be negative");
         }
 
-        Labels.Validate(spec.Placement?.NodeSelector, "spec.placement.nodeSelector", v);
-        Validate(spec.Template, "spec.template", v);
-        Validate(spec.Strategy, spec.Template, "spec.strategy", v);
+        Labels.Validate(placement?.NodeSelector, "spec.placement.nodeSelector", v);
     }
 
     private static void Validate(PodSpec pod, string path, Validation v)
@@ -73,7 +78,7 @@ internal static partial class WorkloadValidation
         }
     }
 
-    private static void Name(string name, string path, HashSet<string> seen, Validation v)
+    internal static void Name(string name, string path, HashSet<string> seen, Validation v)
     {
         if (ResourceName.Problem(name) is { } problem)
         {
@@ -85,6 +90,6 @@ internal static partial class WorkloadValidation
         }
     }
 
-    private static bool IsAbsolute(string path) =>
+    internal static bool IsAbsolute(string path) =>
         path.StartsWith('/') && !path.Contains('\0', StringComparison.Ordinal) && !path.Split('/').Contains("..");
 }

@@ -29,7 +29,7 @@ internal sealed class StatusUpstream(InstanceStatuses instances, NodeStatusWrite
             throw new PayloadRefusedException("the report has no run id of 1 to 64 characters");
         }
 
-        var (self, workloads) = Read(report);
+        var (self, placed) = Read(report);
         var run = runs.GetOrAdd(node, _ => new Run());
         await run.Gate.WaitAsync(ct);
         try
@@ -45,9 +45,9 @@ internal sealed class StatusUpstream(InstanceStatuses instances, NodeStatusWrite
                 await nodes.ReportedAsync(node, self, ct);
             }
 
-            if (report.Full || workloads.Count > 0)
+            if (report.Full || placed.Count > 0)
             {
-                await instances.ReportAsync(node, report.Full, workloads, ct);
+                await instances.ReportAsync(node, report.Full, placed, ct);
             }
 
             run.Applied(report, MaxFormerRuns);
@@ -62,10 +62,10 @@ internal sealed class StatusUpstream(InstanceStatuses instances, NodeStatusWrite
         }
     }
 
-    private static (NodeStatus? Self, List<InstanceReport> Workloads) Read(StatusReport report)
+    private static (NodeStatus? Self, List<InstanceReport> Placed) Read(StatusReport report)
     {
         NodeStatus? self = null;
-        var workloads = new List<InstanceReport>();
+        var placed = new List<InstanceReport>();
         foreach (var item in report.Objects)
         {
             try
@@ -74,23 +74,22 @@ internal sealed class StatusUpstream(InstanceStatuses instances, NodeStatusWrite
                 {
                     self = JsonSerializer.Deserialize(item.StatusJson.Span, ContractsJson.Default.NodeStatus);
                 }
-                else if (item.Kind != ResourceKind.Workload.Name || !ResourceName.IsValid(item.Name))
+                else if (PlacedKind.Find(item.Kind) is not { } kind || !ResourceName.IsValid(item.Name))
                 {
-                    throw new PayloadRefusedException("the report is about an object that is neither the node nor a workload");
+                    throw new PayloadRefusedException("the report is about an object that is neither the node nor placed on it");
                 }
                 else
                 {
-                    var status = item.Removed ? null : JsonSerializer.Deserialize(item.StatusJson.Span, ContractsJson.Default.WorkloadInstanceStatus);
-                    workloads.Add(new InstanceReport(item.Name, item.Uid, status));
+                    placed.Add(new InstanceReport(new PlacedKey(item.Kind, item.Name), item.Uid, item.Removed ? null : kind.ReadInstance(item.StatusJson.Span)));
                 }
             }
             catch (JsonException e)
             {
-                throw new PayloadRefusedException($"the status of {(item.Kind == ResourceKind.Node.Name ? "the node" : "a workload")} cannot be read: {e.Message}");
+                throw new PayloadRefusedException($"the status of {(item.Kind == ResourceKind.Node.Name ? "the node" : $"a {PlacedKind.Of(item.Kind).Word}")} cannot be read: {e.Message}");
             }
         }
 
-        return (self, workloads);
+        return (self, placed);
     }
 
     private sealed class Run

@@ -149,6 +149,7 @@ internal sealed partial class ResourceStore
                 var errors = new List<FieldError>();
                 var items = resources.Select(resource => Apply(connection, resource, errors)).ToList();
                 errors.AddRange(StartOrderRules.Check(resources, () => ResourceTables.List(connection, ResourceKind.Workload.Name)));
+                errors.AddRange(SharedNameRules.Check(resources, (kind, name) => ResourceTables.Find(connection, kind, name) is not null));
                 if (errors.Count > 0)
                 {
                     throw new InvalidResourceException(errors);

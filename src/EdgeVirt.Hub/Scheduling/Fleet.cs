@@ -1,3 +1,4 @@
+using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Manifests;
 using EdgeVirt.Contracts.Resources;
@@ -7,41 +8,95 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <summary>What placement needs to know of a node.</summary>
 internal sealed record FleetNode(string Name, IReadOnlyDictionary<string, string>? Labels, bool Unschedulable, bool Online)
 {
-    public static FleetNode Of(Resource node) => new(
-        node.Metadata.Name, node.Metadata.Labels, node.SpecOf<NodeSpec>().Unschedulable, IsOnline(node));
+    /// <summary>It has described itself; before that, nothing is known of its agent.</summary>
+    public bool HasReported { get; init; }
 
-    /// <summary>Presence is the Ready condition that the hub keeps in the node's status.</summary>
-    private static bool IsOnline(Resource node) =>
-        node.Status is { } status &&
-        System.Text.Json.JsonSerializer.Deserialize(status, ContractsJson.Default.NodeStatus)?.Conditions
-            .Any(condition => condition is { Type: ConditionTypes.Ready, Status: ConditionStatus.True }) == true;
+    /// <summary>Kinds that its agent says it carries out.</summary>
+    public IReadOnlyList<string> Kinds { get; init; } = [];
+
+    public static FleetNode Of(Resource node)
+    {
+        var status = node.Status?.Deserialize(ContractsJson.Default.NodeStatus) ?? new NodeStatus();
+
+        // Presence is the Ready condition that the hub keeps in the node's status.
+        var online = status.Conditions.Any(condition => condition is { Type: ConditionTypes.Ready, Status: ConditionStatus.True });
+        return new FleetNode(node.Metadata.Name, node.Metadata.Labels, node.SpecOf<NodeSpec>().Unschedulable, online)
+        {
+            HasReported = status.BootId is not null,
+            Kinds = status.Kinds ?? [],
+        };
+    }
+
+    /// <summary>Whether its agent knows what to do with a kind; every one does with workloads.</summary>
+    public bool CarriesOut(string kind) => kind == ResourceKind.Workload.Name || Kinds.Contains(kind);
 }
 
-/// <summary>What placement and rendering need to know of a workload.</summary>
-internal sealed record FleetWorkload(string Name, string Uid, long Generation, WorkloadSpec Spec)
+/// <summary>Which resource, among those that are placed on nodes.</summary>
+/// <param name="Kind">Name of its kind.</param>
+/// <param name="Name">Its name.</param>
+internal readonly record struct PlacedKey(string Kind, string Name)
 {
+    /// <summary>For people, e.g. <c>workload 'web'</c>.</summary>
+    public override string ToString() => $"{PlacedKind.Of(Kind).Word} '{Name}'";
+}
+
+/// <summary>What placement and rendering need to know of a resource that is placed on nodes.</summary>
+internal abstract record Placeable(PlacedKey Key, string Uid, long Generation, Placement? Placement)
+{
+    /// <summary>The resource's name.</summary>
+    public string Name => Key.Name;
+
     /// <summary>When the resource was made; decides between two that come for the same port.</summary>
     public DateTimeOffset Created { get; init; }
 
-    /// <summary>Ports of the node that the template publishes.</summary>
-    public IReadOnlySet<HostPort> HostPorts { get; } = HostPort.Of(Spec.Template);
+    /// <summary>Ports of the node that it publishes.</summary>
+    public abstract IReadOnlySet<HostPort> HostPorts { get; }
 
-    /// <summary>Names of the Secrets that the template refers to.</summary>
-    public IReadOnlySet<string> Secrets { get; } = Named(
+    /// <summary>Names of the Secrets that it refers to.</summary>
+    public abstract IReadOnlySet<string> Secrets { get; }
+
+    /// <summary>Names of the Configs that it refers to.</summary>
+    public abstract IReadOnlySet<string> Configs { get; }
+
+    /// <summary>Those Secrets without which it does not run.</summary>
+    public abstract IReadOnlySet<string> RequiredSecrets { get; }
+
+    /// <summary>Those Configs without which it does not run.</summary>
+    public abstract IReadOnlySet<string> RequiredConfigs { get; }
+
+    /// <summary>Whether the node carries the labels that the placement asks for.</summary>
+    public bool Matches(FleetNode node) => Labels.Match(Placement?.NodeSelector, node.Labels);
+
+    /// <summary>Whether it may be placed on the node where it is not yet.</summary>
+    public bool MayGoTo(FleetNode node) => !node.Unschedulable && node.CarriesOut(Key.Kind) && Matches(node);
+
+    /// <summary>Whether nothing but the node's agent keeps it away, and that is known.</summary>
+    public bool WaitsForAgentOf(FleetNode node) => node.HasReported && !node.Unschedulable && !node.CarriesOut(Key.Kind) && Matches(node);
+}
+
+/// <summary>A workload as the scheduler sees it.</summary>
+internal sealed record FleetWorkload(string Name, string Uid, long Generation, WorkloadSpec Spec)
+    : Placeable(new PlacedKey(ResourceKind.Workload.Name, Name), Uid, Generation, Spec.Placement)
+{
+    /// <inheritdoc/>
+    public override IReadOnlySet<HostPort> HostPorts { get; } = HostPort.Of(Spec.Template);
+
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> Secrets { get; } = Named(
         Spec.Template, env => env.SecretKeyRef?.Name, volume => volume.Secret?.SecretName, (Spec.Template.ImagePullSecrets ?? []).Select(secret => secret.Name));
 
-    /// <summary>Names of the Configs that the template refers to.</summary>
-    public IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name, []);
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> Configs { get; } = Named(Spec.Template, env => env.ConfigKeyRef?.Name, volume => volume.Config?.Name, []);
 
-    /// <summary>Those Secrets without which the workload does not run.</summary>
-    public IReadOnlySet<string> RequiredSecrets { get; } = Named(
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> RequiredSecrets { get; } = Named(
         Spec.Template,
         env => env.SecretKeyRef is { Optional: false } key ? key.Name : null,
         volume => volume.Secret is { Optional: false } secret ? secret.SecretName : null,
         (Spec.Template.ImagePullSecrets ?? []).Select(secret => secret.Name));
 
-    /// <summary>Those Configs without which the workload does not run.</summary>
-    public IReadOnlySet<string> RequiredConfigs { get; } = Named(
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> RequiredConfigs { get; } = Named(
         Spec.Template, env => env.ConfigKeyRef is { Optional: false } key ? key.Name : null, volume => volume.Config is { Optional: false } config ? config.Name : null, []);
 
     public static FleetWorkload Of(Resource workload) => new(
@@ -49,9 +104,6 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
     {
         Created = workload.Metadata.CreationTimestamp ?? default,
     };
-
-    /// <summary>Whether the node carries the labels that the placement asks for.</summary>
-    public bool Matches(FleetNode node) => Labels.Match(Spec.Placement?.NodeSelector, node.Labels);
 
     private static SortedSet<string> Named(PodSpec pod, Func<EnvVarSource, string?> inEnv, Func<VolumeSpec, string?> inVolume, IEnumerable<string> elsewhere) => new(
         pod.AllContainers()
@@ -61,4 +113,31 @@ internal sealed record FleetWorkload(string Name, string Uid, long Generation, W
             .OfType<string>()
             .Concat(elsewhere),
         StringComparer.Ordinal);
+}
+
+/// <summary>A virtual machine as the scheduler sees it.</summary>
+internal sealed record FleetMachine(string Name, string Uid, long Generation, VirtualMachineSpec Spec)
+    : Placeable(new PlacedKey(ResourceKind.VirtualMachine.Name, Name), Uid, Generation, Spec.Placement)
+{
+    /// <inheritdoc/>
+    public override IReadOnlySet<HostPort> HostPorts { get; } = HostPort.Of(Spec);
+
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> Secrets { get; } = new SortedSet<string>(
+        (Spec.ImagePullSecrets ?? []).Append(Spec.CloudInit?.UserDataSecret).OfType<LocalObjectReference>().Select(secret => secret.Name), StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> Configs { get; } = new HashSet<string>();
+
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> RequiredSecrets => Secrets;
+
+    /// <inheritdoc/>
+    public override IReadOnlySet<string> RequiredConfigs => Configs;
+
+    public static FleetMachine Of(Resource machine) => new(
+        machine.Metadata.Name, machine.Metadata.Uid ?? "", machine.Metadata.Generation ?? 0, machine.SpecOf<VirtualMachineSpec>())
+    {
+        Created = machine.Metadata.CreationTimestamp ?? default,
+    };
 }

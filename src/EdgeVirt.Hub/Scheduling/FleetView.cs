@@ -9,15 +9,16 @@ internal sealed class FleetView(ResourceStore store)
 {
     private const int Batch = 512;
 
-    private readonly Dictionary<string, FleetWorkload> workloads = [];
+    private readonly Dictionary<PlacedKey, Placeable> items = [];
     private readonly Dictionary<string, FleetNode> nodes = [];
     private readonly Dictionary<string, Resource> configs = [];
     private readonly Dictionary<string, Resource> secrets = [];
-    private readonly HashSet<string> touchedWorkloads = [];
+    private readonly HashSet<PlacedKey> touched = [];
     private readonly HashSet<string> turnedNodes = [];
     private long? version;
 
-    public IReadOnlyCollection<FleetWorkload> Workloads => workloads.Values;
+    /// <summary>All that is placed on nodes.</summary>
+    public IReadOnlyCollection<Placeable> Items => items.Values;
 
     public IReadOnlyDictionary<string, FleetNode> Nodes => nodes;
 
@@ -28,13 +29,13 @@ internal sealed class FleetView(ResourceStore store)
     /// <summary>Something that decides over documents changed since the last <see cref="Settle"/>.</summary>
     public bool DocumentsMayDiffer { get; private set; }
 
-    /// <summary>Workloads whose resource changed since the last <see cref="Settle"/>.</summary>
-    public IReadOnlySet<string> TouchedWorkloads => touchedWorkloads;
+    /// <summary>Items whose resource, or what it refers to, changed since the last <see cref="Settle"/>.</summary>
+    public IReadOnlySet<PlacedKey> Touched => touched;
 
-    /// <summary>Nodes that came, went, or changed their presence since the last <see cref="Settle"/>.</summary>
+    /// <summary>Nodes that came, went, or changed their presence or their agent since the last <see cref="Settle"/>.</summary>
     public IReadOnlySet<string> TurnedNodes => turnedNodes;
 
-    public FleetWorkload? Workload(string name) => workloads.GetValueOrDefault(name);
+    public Placeable? Item(PlacedKey key) => items.GetValueOrDefault(key);
 
     public bool IsOnline(string node) => nodes.TryGetValue(node, out var known) && known.Online;
 
@@ -42,7 +43,7 @@ internal sealed class FleetView(ResourceStore store)
     public void Settle()
     {
         DocumentsMayDiffer = false;
-        touchedWorkloads.Clear();
+        touched.Clear();
         turnedNodes.Clear();
     }
 
@@ -77,7 +78,7 @@ internal sealed class FleetView(ResourceStore store)
     private async Task ReloadAsync(CancellationToken ct)
     {
         var all = await store.ListAllAsync(ct);
-        workloads.Clear();
+        items.Clear();
         nodes.Clear();
         configs.Clear();
         secrets.Clear();
@@ -97,9 +98,9 @@ internal sealed class FleetView(ResourceStore store)
         {
             TakeNode(name, gone ? null : FleetNode.Of(resource));
         }
-        else if (resource.Kind == ResourceKind.Workload.Name)
+        else if (PlacedKind.Find(resource.Kind) is { } kind)
         {
-            TakeWorkload(name, gone ? null : resource);
+            TakeItem(new PlacedKey(resource.Kind, name), kind, gone ? null : resource);
         }
         else if (resource.Kind == ResourceKind.Config.Name)
         {
@@ -114,8 +115,9 @@ internal sealed class FleetView(ResourceStore store)
     private void TakeNode(string name, FleetNode? node)
     {
         var before = nodes.GetValueOrDefault(name);
-        DocumentsMayDiffer |= node is null || before is null || before.Unschedulable != node.Unschedulable || !SameLabels(before.Labels, node.Labels);
-        if (before?.Online != node?.Online || before is null)
+        var agentDiffers = before?.HasReported != node?.HasReported || !(before?.Kinds ?? []).SequenceEqual(node?.Kinds ?? []);
+        DocumentsMayDiffer |= agentDiffers || node is null || before is null || before.Unschedulable != node.Unschedulable || !SameLabels(before.Labels, node.Labels);
+        if (before?.Online != node?.Online || before is null || agentDiffers)
         {
             turnedNodes.Add(name);
         }
@@ -123,26 +125,26 @@ internal sealed class FleetView(ResourceStore store)
         Set(nodes, name, node);
     }
 
-    private void TakeWorkload(string name, Resource? resource)
+    private void TakeItem(PlacedKey key, PlacedKind kind, Resource? resource)
     {
-        var before = workloads.GetValueOrDefault(name);
+        var before = items.GetValueOrDefault(key);
         if (resource is not null && before is not null && before.Uid == resource.Metadata.Uid && before.Generation == resource.Metadata.Generation)
         {
             return;
         }
 
         DocumentsMayDiffer = true;
-        touchedWorkloads.Add(name);
-        Set(workloads, name, resource is null ? null : FleetWorkload.Of(resource));
+        touched.Add(key);
+        Set(items, key, resource is null ? null : kind.Read(resource));
     }
 
     private void TakeData(Dictionary<string, Resource> known, string name, Resource? resource)
     {
-        // Deleting is noticed too: a workload that still names it shows ReferenceMissing.
+        // Deleting is noticed too: what still names it shows ReferenceMissing.
         DocumentsMayDiffer = true;
-        foreach (var workload in Workloads.Where(workload => workload.Configs.Contains(name) || workload.Secrets.Contains(name)))
+        foreach (var item in Items.Where(item => item.Configs.Contains(name) || item.Secrets.Contains(name)))
         {
-            touchedWorkloads.Add(workload.Name);
+            touched.Add(item.Key);
         }
 
         Set(known, name, resource);
@@ -151,16 +153,17 @@ internal sealed class FleetView(ResourceStore store)
     private static bool SameLabels(IReadOnlyDictionary<string, string>? one, IReadOnlyDictionary<string, string>? other) =>
         (one?.Count ?? 0) == (other?.Count ?? 0) && Labels.Match(one, other);
 
-    private static void Set<T>(Dictionary<string, T> map, string name, T? value)
+    private static void Set<TKey, T>(Dictionary<TKey, T> map, TKey key, T? value)
+        where TKey : notnull
         where T : class
     {
         if (value is null)
         {
-            map.Remove(name);
+            map.Remove(key);
         }
         else
         {
-            map[name] = value;
+            map[key] = value;
         }
     }
 }

@@ -3,7 +3,7 @@ using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Hub.Scheduling;
 
-/// <summary>A port of a node that a workload publishes, written <c>8080/TCP</c> or <c>127.0.0.1:8080/TCP</c>.</summary>
+/// <summary>A port of a node that something publishes, written <c>8080/TCP</c> or <c>127.0.0.1:8080/TCP</c>.</summary>
 /// <param name="Number">Of the port.</param>
 /// <param name="Protocol">Its protocol.</param>
 /// <param name="Address">Which of the node's addresses; null: all.</param>
@@ -17,6 +17,13 @@ internal readonly record struct HostPort(int Number, PortProtocol Protocol, stri
         .SelectMany(container => container.Ports ?? [])
         .Where(port => pod.HostNetwork || port.HostPort is not null)
         .Select(port => new HostPort(port.HostPort ?? port.Port, port.Protocol, port.HostAddress()))
+        .ToHashSet();
+
+    /// <summary>What the cards of a virtual machine publish.</summary>
+    public static IReadOnlySet<HostPort> Of(VirtualMachineSpec machine) => (machine.Interfaces ?? [])
+        .SelectMany(card => card.Ports ?? [])
+        .Where(port => port.HostPort is not null)
+        .Select(port => new HostPort(port.HostPort!.Value, port.Protocol, port.HostAddress()))
         .ToHashSet();
 
     /// <summary>Reads what <see cref="ToString"/> writes.</summary>

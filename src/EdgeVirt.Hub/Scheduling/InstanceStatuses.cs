@@ -1,24 +1,24 @@
+using System.Text;
 using System.Text.Json;
-using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Storage;
 using Microsoft.Data.Sqlite;
 
 namespace EdgeVirt.Hub.Scheduling;
 
-/// <summary>What a node says about one workload.</summary>
-/// <param name="Workload">The workload's name.</param>
+/// <summary>What a node says about one resource that is placed on it.</summary>
+/// <param name="Item">Which.</param>
 /// <param name="Uid">Uid of the resource that the node acted on.</param>
-/// <param name="Status">What it says; null: the workload is gone from the node.</param>
-internal sealed record InstanceReport(string Workload, string Uid, WorkloadInstanceStatus? Status);
+/// <param name="Status">What it says; null: it is gone from the node.</param>
+internal sealed record InstanceReport(PlacedKey Item, string Uid, InstanceStatus? Status);
 
-/// <summary>What nodes report about workloads, kept across restarts of the hub. <see cref="Scheduler"/> makes Workload statuses of it.</summary>
+/// <summary>What nodes report about what is placed on them, kept across restarts of the hub. <see cref="Scheduler"/> makes statuses of it.</summary>
 internal sealed class InstanceStatuses
 {
     private readonly HubDatabase database;
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Dictionary<string, InstanceReport>> byWorkload = [];
-    private readonly HashSet<string> changed = [];
+    private readonly Dictionary<PlacedKey, Dictionary<string, InstanceReport>> byItem = [];
+    private readonly HashSet<PlacedKey> changed = [];
     private Action? wake;
 
     public InstanceStatuses(HubDatabase database)
@@ -30,6 +30,12 @@ internal sealed class InstanceStatuses
             CREATE TABLE instance_statuses (
               node TEXT NOT NULL, workload TEXT NOT NULL, uid TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY (node, workload)) WITHOUT ROWID
             """,
+            """
+            CREATE TABLE instance_reports (
+              node TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, uid TEXT NOT NULL, status TEXT NOT NULL, PRIMARY KEY (node, kind, name)) WITHOUT ROWID;
+            INSERT INTO instance_reports (node, kind, name, uid, status) SELECT node, 'Workload', workload, uid, status FROM instance_statuses;
+            DROP TABLE instance_statuses;
+            """,
         ]);
         foreach (var (node, report) in database.ReadAsync(ReadAll, CancellationToken.None).GetAwaiter().GetResult())
         {
@@ -40,7 +46,7 @@ internal sealed class InstanceStatuses
     /// <summary>Takes a node's report; ends when it is on the disk.</summary>
     /// <param name="node">The node that its certificate names.</param>
     /// <param name="full">The reports are all that the node has: what they do not mention is gone.</param>
-    /// <param name="reports">One per workload.</param>
+    /// <param name="reports">One per resource.</param>
     public async Task ReportAsync(string node, bool full, IReadOnlyList<InstanceReport> reports, CancellationToken ct)
     {
         // A node speaks for itself only, whatever name it writes.
@@ -50,7 +56,7 @@ internal sealed class InstanceStatuses
             {
                 if (full)
                 {
-                    connection.Execute("DELETE FROM instance_statuses WHERE node = $node", ("$node", node));
+                    connection.Execute("DELETE FROM instance_reports WHERE node = $node", ("$node", node));
                 }
 
                 return own.Sum(report => Store(connection, node, report));
@@ -66,7 +72,7 @@ internal sealed class InstanceStatuses
             foreach (var report in own)
             {
                 Remember(node, report);
-                changed.Add(report.Workload);
+                changed.Add(report.Item);
             }
         }
 
@@ -79,7 +85,7 @@ internal sealed class InstanceStatuses
         List<string> gone;
         lock (gate)
         {
-            gone = [.. byWorkload.Values.SelectMany(reports => reports.Keys).Distinct().Where(node => !nodes.Contains(node))];
+            gone = [.. byItem.Values.SelectMany(reports => reports.Keys).Distinct().Where(node => !nodes.Contains(node))];
         }
 
         if (gone.Count == 0)
@@ -88,28 +94,28 @@ internal sealed class InstanceStatuses
         }
 
         await database.WriteAsync(
-            (connection, _) => gone.Sum(node => connection.Execute("DELETE FROM instance_statuses WHERE node = $node", ("$node", node))), ct);
+            (connection, _) => gone.Sum(node => connection.Execute("DELETE FROM instance_reports WHERE node = $node", ("$node", node))), ct);
         lock (gate)
         {
             gone.ForEach(Forget);
         }
     }
 
-    /// <summary>Reports about a workload by node.</summary>
-    public IReadOnlyDictionary<string, InstanceReport> Of(string workload)
+    /// <summary>Reports about a resource by node.</summary>
+    public IReadOnlyDictionary<string, InstanceReport> Of(PlacedKey item)
     {
         lock (gate)
         {
-            return byWorkload.TryGetValue(workload, out var reports) ? new Dictionary<string, InstanceReport>(reports) : [];
+            return byItem.TryGetValue(item, out var reports) ? new Dictionary<string, InstanceReport>(reports) : [];
         }
     }
 
-    /// <summary>Workloads about which something was reported since the last call.</summary>
-    public IReadOnlyList<string> TakeChanged()
+    /// <summary>Resources about which something was reported since the last call.</summary>
+    public IReadOnlyList<PlacedKey> TakeChanged()
     {
         lock (gate)
         {
-            string[] taken = [.. changed];
+            PlacedKey[] taken = [.. changed];
             changed.Clear();
             return taken;
         }
@@ -120,60 +126,62 @@ internal sealed class InstanceStatuses
 
     private static List<(string Node, InstanceReport Report)> ReadAll(SqliteConnection connection) =>
         connection.Query(
-            "SELECT node, workload, uid, status FROM instance_statuses",
+            "SELECT node, kind, name, uid, status FROM instance_reports",
             row => (row.GetString(0), new InstanceReport(
-                row.GetString(1), row.GetString(2), JsonSerializer.Deserialize(row.GetString(3), ContractsJson.Default.WorkloadInstanceStatus))));
+                new PlacedKey(row.GetString(1), row.GetString(2)), row.GetString(3), PlacedKind.Of(row.GetString(1)).ReadInstance(Encoding.UTF8.GetBytes(row.GetString(4))))));
 
     private static int Store(SqliteConnection connection, string node, InstanceReport report) =>
         report.Status is { } status
             ? connection.Execute(
                 """
-                INSERT INTO instance_statuses (node, workload, uid, status) VALUES ($node, $workload, $uid, $status)
+                INSERT INTO instance_reports (node, kind, name, uid, status) VALUES ($node, $kind, $name, $uid, $status)
                 ON CONFLICT DO UPDATE SET uid = $uid, status = $status
                 """,
                 ("$node", node),
-                ("$workload", report.Workload),
+                ("$kind", report.Item.Kind),
+                ("$name", report.Item.Name),
                 ("$uid", report.Uid),
-                ("$status", JsonSerializer.Serialize(status, ContractsJson.Default.WorkloadInstanceStatus)))
+                ("$status", JsonSerializer.Serialize(status, PlacedKind.Of(report.Item.Kind).InstanceType)))
             : connection.Execute(
-                "DELETE FROM instance_statuses WHERE node = $node AND workload = $workload AND uid = $uid",
+                "DELETE FROM instance_reports WHERE node = $node AND kind = $kind AND name = $name AND uid = $uid",
                 ("$node", node),
-                ("$workload", report.Workload),
+                ("$kind", report.Item.Kind),
+                ("$name", report.Item.Name),
                 ("$uid", report.Uid));
 
     private void Remember(string node, InstanceReport report)
     {
         if (report.Status is not null)
         {
-            if (!byWorkload.TryGetValue(report.Workload, out var reports))
+            if (!byItem.TryGetValue(report.Item, out var reports))
             {
-                byWorkload[report.Workload] = reports = [];
+                byItem[report.Item] = reports = [];
             }
 
             reports[node] = report;
         }
-        else if (byWorkload.TryGetValue(report.Workload, out var reports) && reports.GetValueOrDefault(node)?.Uid == report.Uid)
+        else if (byItem.TryGetValue(report.Item, out var reports) && reports.GetValueOrDefault(node)?.Uid == report.Uid)
         {
             reports.Remove(node);
             if (reports.Count == 0)
             {
-                byWorkload.Remove(report.Workload);
+                byItem.Remove(report.Item);
             }
         }
     }
 
     private void Forget(string node)
     {
-        foreach (var (workload, reports) in byWorkload.ToList())
+        foreach (var (item, reports) in byItem.ToList())
         {
             if (reports.Remove(node))
             {
-                changed.Add(workload);
+                changed.Add(item);
             }
 
             if (reports.Count == 0)
             {
-                byWorkload.Remove(workload);
+                byItem.Remove(item);
             }
         }
     }

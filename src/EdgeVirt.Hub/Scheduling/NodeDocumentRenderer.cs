@@ -6,22 +6,23 @@ namespace EdgeVirt.Hub.Scheduling;
 internal static class NodeDocumentRenderer
 {
     /// <param name="node">The node's name.</param>
-    /// <param name="placed">The workloads placed on it.</param>
+    /// <param name="placed">What is placed on it.</param>
     /// <param name="configs">Data of the Configs that there are; one that is missing is left out, and the node says so.</param>
     /// <param name="secrets">Data of the Secrets that there are, likewise.</param>
     public static NodeDocument Render(
         string node,
-        IEnumerable<FleetWorkload> placed,
+        IEnumerable<Placeable> placed,
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> configs,
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, byte[]>> secrets)
     {
-        var workloads = placed.OrderBy(workload => workload.Name, StringComparer.Ordinal).ToList();
+        var items = placed.OrderBy(item => item.Name, StringComparer.Ordinal).ToList();
+        var machines = items.OfType<FleetMachine>().ToList();
         return new NodeDocument
         {
             Node = node,
             Workloads =
             [
-                .. workloads.Select(workload => new DesiredWorkload
+                .. items.OfType<FleetWorkload>().Select(workload => new DesiredWorkload
                 {
                     Name = workload.Name,
                     Uid = workload.Uid,
@@ -30,16 +31,27 @@ internal static class NodeDocumentRenderer
                     Strategy = workload.Spec.Strategy,
                 }),
             ],
-            Configs = [.. Referenced(workloads, workload => workload.Configs, configs).Select(entry => new DesiredConfig { Name = entry.Name, Data = entry.Data })],
-            Secrets = [.. Referenced(workloads, workload => workload.Secrets, secrets).Select(entry => new DesiredSecret { Name = entry.Name, Data = entry.Data })],
+            VirtualMachines = machines.Count == 0
+                ? null
+                : [
+                    .. machines.Select(machine => new DesiredVirtualMachine
+                    {
+                        Name = machine.Name,
+                        Uid = machine.Uid,
+                        Generation = machine.Generation,
+                        Spec = machine.Spec with { Placement = null },
+                    }),
+                ],
+            Configs = [.. Referenced(items, item => item.Configs, configs).Select(entry => new DesiredConfig { Name = entry.Name, Data = entry.Data })],
+            Secrets = [.. Referenced(items, item => item.Secrets, secrets).Select(entry => new DesiredSecret { Name = entry.Name, Data = entry.Data })],
         };
     }
 
     private static IEnumerable<(string Name, SortedDictionary<string, T> Data)> Referenced<T>(
-        List<FleetWorkload> workloads,
-        Func<FleetWorkload, IReadOnlySet<string>> references,
+        List<Placeable> items,
+        Func<Placeable, IReadOnlySet<string>> references,
         IReadOnlyDictionary<string, IReadOnlyDictionary<string, T>> all) =>
-        workloads
+        items
             .SelectMany(references)
             .Distinct()
             .Where(all.ContainsKey)

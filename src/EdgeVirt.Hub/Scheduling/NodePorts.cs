@@ -2,37 +2,47 @@ using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Hub.Scheduling;
 
-/// <summary>A port that keeps a workload from a node.</summary>
+/// <summary>A port that keeps something from a node.</summary>
 /// <param name="Node">The node that it would run on otherwise.</param>
 /// <param name="Port">The port that it wants there.</param>
-/// <param name="Holder">The name of the workload that publishes it there.</param>
-internal sealed record TakenPort(string Node, HostPort Port, string Holder);
+/// <param name="Holder">What publishes it there.</param>
+internal sealed record TakenPort(string Node, HostPort Port, PlacedKey Holder);
 
-/// <summary>Which workload publishes which port of which node.</summary>
+/// <summary>What keeps an item from nodes that it would run on otherwise.</summary>
+/// <param name="TakenPorts">Ports that others publish there.</param>
+/// <param name="OldAgents">Nodes whose agents do not know its kind.</param>
+internal sealed record Obstacles(IReadOnlyList<TakenPort> TakenPorts, IReadOnlyList<string> OldAgents)
+{
+    public static Obstacles None { get; } = new([], []);
+
+    public bool Same(Obstacles other) => TakenPorts.SequenceEqual(other.TakenPorts) && OldAgents.SequenceEqual(other.OldAgents);
+}
+
+/// <summary>What publishes which port of which node.</summary>
 internal sealed class NodePorts
 {
-    private readonly Dictionary<(string Node, int Number, PortProtocol Protocol), List<(HostPort Port, FleetWorkload Holder)>> holders = [];
+    private readonly Dictionary<(string Node, int Number, PortProtocol Protocol), List<(HostPort Port, Placeable Holder)>> holders = [];
 
     /// <summary>The ports of a plan.</summary>
-    public static NodePorts Of(IEnumerable<FleetWorkload> workloads, IReadOnlyDictionary<string, IReadOnlyList<string>> plan)
+    public static NodePorts Of(IEnumerable<Placeable> items, IReadOnlyDictionary<string, IReadOnlyList<string>> plan)
     {
         var ports = new NodePorts();
-        foreach (var workload in workloads.Where(workload => workload.HostPorts.Count > 0))
+        foreach (var item in items.Where(item => item.HostPorts.Count > 0))
         {
-            foreach (var node in plan[workload.Uid])
+            foreach (var node in plan[item.Uid])
             {
-                ports.TryTake(node, workload, workload.HostPorts);
+                ports.TryTake(node, item, item.HostPorts);
             }
         }
 
         return ports;
     }
 
-    /// <summary>Takes all of <paramref name="wanted"/>, or nothing where another workload has one of them.</summary>
-    public bool TryTake(string node, FleetWorkload workload, IEnumerable<HostPort> wanted)
+    /// <summary>Takes all of <paramref name="wanted"/>, or nothing where another has one of them.</summary>
+    public bool TryTake(string node, Placeable item, IEnumerable<HostPort> wanted)
     {
         var all = wanted.ToList();
-        if (all.Any(port => Holder(node, port, workload) is not null))
+        if (all.Any(port => Holder(node, port, item) is not null))
         {
             return false;
         }
@@ -41,33 +51,33 @@ internal sealed class NodePorts
         {
             var held = holders.TryGetValue(KeyOf(node, port), out var there) ? there : holders[KeyOf(node, port)] = [];
             held.RemoveAll(entry => entry.Port == port);
-            held.Add((port, workload));
+            held.Add((port, item));
         }
 
         return true;
     }
 
-    public bool Fits(string node, FleetWorkload workload) => workload.HostPorts.All(port => Holder(node, port, workload) is null);
+    public bool Fits(string node, Placeable item) => item.HostPorts.All(port => Holder(node, port, item) is null);
 
-    public void Release(string node, FleetWorkload workload)
+    public void Release(string node, Placeable item)
     {
-        foreach (var port in workload.HostPorts)
+        foreach (var port in item.HostPorts)
         {
-            holders.GetValueOrDefault(KeyOf(node, port))?.RemoveAll(entry => entry.Port == port && entry.Holder.Uid == workload.Uid);
+            holders.GetValueOrDefault(KeyOf(node, port))?.RemoveAll(entry => entry.Port == port && entry.Holder.Uid == item.Uid);
         }
     }
 
-    /// <summary>What keeps a workload from <paramref name="nodes"/>, by node, then by port.</summary>
-    public IReadOnlyList<TakenPort> TakenFrom(FleetWorkload workload, IEnumerable<string> nodes) =>
+    /// <summary>What keeps something from <paramref name="nodes"/>, by node, then by port.</summary>
+    public IReadOnlyList<TakenPort> TakenFrom(Placeable item, IEnumerable<string> nodes) =>
     [
         .. from node in nodes.Order(StringComparer.Ordinal)
-           from port in workload.HostPorts.OrderBy(port => port.Number).ThenBy(port => port.Protocol).ThenBy(port => port.Address, StringComparer.Ordinal)
-           let holder = Holder(node, port, workload)
+           from port in item.HostPorts.OrderBy(port => port.Number).ThenBy(port => port.Protocol).ThenBy(port => port.Address, StringComparer.Ordinal)
+           let holder = Holder(node, port, item)
            where holder is not null
-           select new TakenPort(node, port, holder.Name),
+           select new TakenPort(node, port, holder.Key),
     ];
 
-    private FleetWorkload? Holder(string node, HostPort port, FleetWorkload otherThan) => holders.TryGetValue(KeyOf(node, port), out var held)
+    private Placeable? Holder(string node, HostPort port, Placeable otherThan) => holders.TryGetValue(KeyOf(node, port), out var held)
         ? held.Find(entry => entry.Port.Excludes(port) && entry.Holder.Uid != otherThan.Uid).Holder
         : null;
 

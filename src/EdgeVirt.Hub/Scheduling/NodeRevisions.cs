@@ -11,8 +11,8 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <param name="Document">Bytes of a <see cref="NodeDocument"/>. Confidential.</param>
 internal sealed record NodeRevision(long Revision, byte[] Digest, byte[] Document);
 
-/// <summary>A document that the scheduler made, and the workloads in it.</summary>
-internal sealed record RenderedNode(string Node, byte[] Document, IReadOnlyCollection<FleetWorkload> Workloads);
+/// <summary>A document that the scheduler made, and what is placed by it.</summary>
+internal sealed record RenderedNode(string Node, byte[] Document, IReadOnlyCollection<Placeable> Items);
 
 /// <summary>
 /// The newest document of each node, encrypted at rest. Only <see cref="Scheduler"/> stores; sessions read. The
@@ -59,7 +59,7 @@ internal sealed class NodeRevisions
         return new Subscription(this, changed);
     }
 
-    /// <summary>What the documents hold, by the uid of the workload.</summary>
+    /// <summary>What the documents hold, by the uid of the resource.</summary>
     public Task<Dictionary<string, Placed>> ReadPlacementsAsync(CancellationToken ct) =>
         database.ReadAsync(
             connection => connection
@@ -120,9 +120,9 @@ internal sealed class NodeRevisions
             ("$digest", digest),
             ("$document", key.Seal(rendered.Document, $"NodeDocument/{rendered.Node}")),
             ("$workloads", JsonSerializer.Serialize(
-                [.. rendered.Workloads.Select(workload => workload.Uid).Order(StringComparer.Ordinal)], HubJson.Default.StringArray)),
+                [.. rendered.Items.Select(item => item.Uid).Order(StringComparer.Ordinal)], HubJson.Default.StringArray)),
             ("$ports", JsonSerializer.Serialize(
-                rendered.Workloads.Where(workload => workload.HostPorts.Count > 0).ToDictionary(workload => workload.Uid, workload => string.Join(' ', workload.HostPorts)),
+                rendered.Items.Where(item => item.HostPorts.Count > 0).ToDictionary(item => item.Uid, item => string.Join(' ', item.HostPorts)),
                 HubJson.Default.DictionaryStringString)));
         return true;
     }

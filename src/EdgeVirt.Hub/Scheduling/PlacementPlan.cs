@@ -1,31 +1,32 @@
 namespace EdgeVirt.Hub.Scheduling;
 
-/// <summary>Where a workload is placed now.</summary>
+/// <summary>Where something is placed now.</summary>
 /// <param name="Nodes">The nodes whose document holds it.</param>
 /// <param name="Ports">What it publishes by these documents, which its spec may have left behind by now.</param>
 internal sealed record Placed(IReadOnlySet<string> Nodes, IReadOnlySet<HostPort> Ports);
 
 /// <summary>
-/// Which nodes run which workload. Pure: the same fleet and the same placements before give the same plan. A placement
-/// is kept as long as the node matches and the number asked for allows it, so that nothing moves without a cause. No two
-/// workloads publish the same port of a node: who publishes it keeps it, and among those who come for it the older one gets it.
+/// Which nodes run what. Pure: the same fleet and the same placements before give the same plan. A placement
+/// is kept as long as the node matches and the number asked for allows it, so that nothing moves without a cause: not even off a node
+/// whose agent no longer knows the kind, which may be back at its newer version soon. No two
+/// items publish the same port of a node: who publishes it keeps it, and among those who come for it the older one gets it.
 /// </summary>
 internal static class PlacementPlan
 {
-    /// <param name="workloads">All of them.</param>
+    /// <param name="items">All that is to be placed.</param>
     /// <param name="nodes">All of them.</param>
-    /// <param name="current">Placements now, by the workload's uid.</param>
-    /// <returns>Nodes by the workload's uid, ordered by name; an entry for each workload.</returns>
+    /// <param name="current">Placements now, by the item's uid.</param>
+    /// <returns>Nodes by the item's uid, ordered by name; an entry for each item.</returns>
     public static Dictionary<string, IReadOnlyList<string>> Make(
-        IReadOnlyCollection<FleetWorkload> workloads,
+        IReadOnlyCollection<Placeable> items,
         IReadOnlyCollection<FleetNode> nodes,
         IReadOnlyDictionary<string, Placed> current)
     {
         var ports = new NodePorts();
-        var claims = workloads
-            .OrderBy(workload => workload.Created)
-            .ThenBy(workload => workload.Name, StringComparer.Ordinal)
-            .Select(workload => new Claim(workload, nodes, current.GetValueOrDefault(workload.Uid)))
+        var claims = items
+            .OrderBy(item => item.Created)
+            .ThenBy(item => item.Name, StringComparer.Ordinal)
+            .Select(item => new Claim(item, nodes, current.GetValueOrDefault(item.Uid)))
             .ToList();
         Keep(claims, ports);
 
@@ -42,31 +43,43 @@ internal static class PlacementPlan
         }
 
         return claims.ToDictionary(
-            claim => claim.Workload.Uid, IReadOnlyList<string> (claim) => [.. claim.Kept.Select(node => node.Name).Order(StringComparer.Ordinal)]);
+            claim => claim.Item.Uid, IReadOnlyList<string> (claim) => [.. claim.Kept.Select(node => node.Name).Order(StringComparer.Ordinal)]);
     }
 
-    /// <summary>Nodes that a workload, placed as it is in <paramref name="plan"/>, would be on too if no port were taken there.</summary>
+    /// <summary>Nodes that an item, placed as it is in <paramref name="plan"/>, would be on too if no port were taken there.</summary>
     public static IReadOnlyList<TakenPort> TakenFrom(
-        FleetWorkload workload, IEnumerable<FleetNode> nodes, IReadOnlyDictionary<string, IReadOnlyList<string>> plan, NodePorts ports)
+        Placeable item, IEnumerable<FleetNode> nodes, IReadOnlyDictionary<string, IReadOnlyList<string>> plan, NodePorts ports)
     {
-        var placed = plan[workload.Uid];
-        return workload.HostPorts.Count == 0 || placed.Count >= workload.Spec.Placement?.Replicas
+        var placed = plan[item.Uid];
+        return item.HostPorts.Count == 0 || placed.Count >= item.Placement?.Replicas
             ? []
-            : ports.TakenFrom(workload, nodes.Where(node => !node.Unschedulable && workload.Matches(node) && !placed.Contains(node.Name)).Select(node => node.Name));
+            : ports.TakenFrom(item, nodes.Where(node => item.MayGoTo(node) && !placed.Contains(node.Name)).Select(node => node.Name));
     }
 
-    /// <summary>Lets what is placed stay, unless its spec now wants a port of the node that another workload publishes.</summary>
+    /// <summary>What keeps an item, placed as it is in <paramref name="plan"/>, from nodes that it would be on too.</summary>
+    public static Obstacles ObstaclesOf(
+        Placeable item, IReadOnlyCollection<FleetNode> nodes, IReadOnlyDictionary<string, IReadOnlyList<string>> plan, NodePorts ports)
+    {
+        var placed = plan[item.Uid];
+        return new Obstacles(
+            TakenFrom(item, nodes, plan, ports),
+            placed.Count >= item.Placement?.Replicas
+                ? []
+                : [.. nodes.Where(item.WaitsForAgentOf).Select(node => node.Name).Except(placed).Order(StringComparer.Ordinal)]);
+    }
+
+    /// <summary>Lets what is placed stay, unless its spec now wants a port of the node that another publishes.</summary>
     private static void Keep(List<Claim> claims, NodePorts ports)
     {
         // First every port that is published already, and only then those that an edit asks for, so that no edit evicts a holder.
         foreach (var claim in claims)
         {
-            claim.Retain(ports, claim.Workload.HostPorts.Where(claim.PublishedBefore.Contains));
+            claim.Retain(ports, claim.Item.HostPorts.Where(claim.PublishedBefore.Contains));
         }
 
-        foreach (var claim in claims.Where(claim => !claim.Workload.HostPorts.IsSubsetOf(claim.PublishedBefore)))
+        foreach (var claim in claims.Where(claim => !claim.Item.HostPorts.IsSubsetOf(claim.PublishedBefore)))
         {
-            claim.Retain(ports, claim.Workload.HostPorts);
+            claim.Retain(ports, claim.Item.HostPorts);
         }
 
         foreach (var claim in claims)
@@ -77,12 +90,12 @@ internal static class PlacementPlan
 
     private static void Add(Claim claim, NodePorts ports, Dictionary<string, int> load)
     {
-        foreach (var node in claim.Free.Where(node => claim.Replicas is null && !ports.Fits(node.Name, claim.Workload)))
+        foreach (var node in claim.Free.Where(node => claim.Replicas is null && !ports.Fits(node.Name, claim.Item)))
         {
             load[node.Name]--;
         }
 
-        var fitting = claim.Free.Where(node => ports.Fits(node.Name, claim.Workload));
+        var fitting = claim.Free.Where(node => ports.Fits(node.Name, claim.Item));
         if (claim.Replicas is { } replicas)
         {
             fitting = fitting
@@ -94,35 +107,35 @@ internal static class PlacementPlan
 
         foreach (var node in fitting.ToList())
         {
-            ports.TryTake(node.Name, claim.Workload, claim.Workload.HostPorts);
+            ports.TryTake(node.Name, claim.Item, claim.Item.HostPorts);
             load[node.Name] += claim.Replicas is null ? 0 : 1;
             claim.Kept.Add(node);
         }
     }
 
-    /// <summary>A workload and the nodes that match: those that have it, and those that may get it.</summary>
+    /// <summary>An item and the nodes that match: those that have it, and those that may get it.</summary>
     private sealed class Claim
     {
-        public Claim(FleetWorkload workload, IReadOnlyCollection<FleetNode> nodes, Placed? now)
+        public Claim(Placeable item, IReadOnlyCollection<FleetNode> nodes, Placed? now)
         {
-            Workload = workload;
+            Item = item;
             PublishedBefore = now?.Ports ?? new HashSet<HostPort>();
-            foreach (var node in nodes.Where(workload.Matches))
+            foreach (var node in nodes.Where(item.Matches))
             {
                 if (now?.Nodes.Contains(node.Name) == true)
                 {
                     Kept.Add(node);
                 }
-                else if (!node.Unschedulable)
+                else if (item.MayGoTo(node))
                 {
                     Free.Add(node);
                 }
             }
         }
 
-        public FleetWorkload Workload { get; }
+        public Placeable Item { get; }
 
-        public int? Replicas => Workload.Spec.Placement?.Replicas;
+        public int? Replicas => Item.Placement?.Replicas;
 
         public IReadOnlySet<HostPort> PublishedBefore { get; }
 
@@ -134,11 +147,11 @@ internal static class PlacementPlan
         public void Retain(NodePorts ports, IEnumerable<HostPort> wanted)
         {
             var all = wanted.ToList();
-            foreach (var node in Kept.Where(node => !ports.TryTake(node.Name, Workload, all)).ToList())
+            foreach (var node in Kept.Where(node => !ports.TryTake(node.Name, Item, all)).ToList())
             {
-                ports.Release(node.Name, Workload);
+                ports.Release(node.Name, Item);
                 Kept.Remove(node);
-                if (!node.Unschedulable)
+                if (Item.MayGoTo(node))
                 {
                     Free.Add(node);
                 }
@@ -155,7 +168,7 @@ internal static class PlacementPlan
 
             var ordered = Kept.OrderByDescending(node => node.Online).ThenBy(node => node.Name, StringComparer.Ordinal).ToList();
             Kept = ordered[..replicas];
-            ordered[replicas..].ForEach(node => ports.Release(node.Name, Workload));
+            ordered[replicas..].ForEach(node => ports.Release(node.Name, Item));
         }
     }
 }

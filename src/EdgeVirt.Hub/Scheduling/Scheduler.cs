@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Manifests;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Resources;
@@ -8,7 +7,7 @@ using EdgeVirt.Hub.Resources;
 namespace EdgeVirt.Hub.Scheduling;
 
 /// <summary>
-/// The loop that turns resources into node documents and reports into Workload statuses. Level-triggered: a wake-up
+/// The loop that turns resources into node documents and reports into statuses. Level-triggered: a wake-up
 /// says only that something changed, and any number of changes during a pass make one more pass.
 /// </summary>
 internal sealed partial class Scheduler(
@@ -19,12 +18,12 @@ internal sealed partial class Scheduler(
     private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(1);
 
     private readonly Signal signal = new();
-    private readonly HashSet<string> unreported = [];
+    private readonly HashSet<PlacedKey> unreported = [];
     private readonly Dictionary<string, string> fingerprints = [];
     private FleetView view = new(store);
     private Dictionary<string, Placed> placements = [];
     private Dictionary<string, IReadOnlyList<string>>? plan;
-    private Dictionary<string, IReadOnlyList<TakenPort>> takenPorts = [];
+    private Dictionary<string, Obstacles> obstacles = [];
     private long statusesAt;
 
     /// <inheritdoc/>
@@ -64,13 +63,11 @@ internal sealed partial class Scheduler(
             await PlaceAsync(ct);
         }
 
-        unreported.UnionWith(view.TouchedWorkloads);
+        unreported.UnionWith(view.Touched);
         unreported.UnionWith(instances.TakeChanged());
         if (view.TurnedNodes.Count > 0)
         {
-            unreported.UnionWith(view.Workloads
-                .Where(workload => plan![workload.Uid].Any(view.TurnedNodes.Contains))
-                .Select(workload => workload.Name));
+            unreported.UnionWith(view.Items.Where(item => plan![item.Uid].Any(view.TurnedNodes.Contains)).Select(item => item.Key));
         }
 
         view.Settle();
@@ -86,10 +83,10 @@ internal sealed partial class Scheduler(
             return wait;
         }
 
-        foreach (var name in unreported.ToList())
+        foreach (var key in unreported.ToList())
         {
-            await ReportAsync(name, ct);
-            unreported.Remove(name);
+            await ReportAsync(key, ct);
+            unreported.Remove(key);
         }
 
         statusesAt = time.GetTimestamp();
@@ -99,21 +96,21 @@ internal sealed partial class Scheduler(
     private async Task PlaceAsync(CancellationToken ct)
     {
         var before = plan is null ? await revisions.ReadPlacementsAsync(ct) : placements;
-        var next = PlacementPlan.Make(view.Workloads, [.. view.Nodes.Values], before);
-        var ports = NodePorts.Of(view.Workloads, next);
-        var taken = view.Workloads.ToDictionary(workload => workload.Uid, workload => PlacementPlan.TakenFrom(workload, view.Nodes.Values, next, ports));
-        unreported.UnionWith(view.Workloads
-            .Where(workload => plan is null
-                || !next[workload.Uid].SequenceEqual(plan.GetValueOrDefault(workload.Uid) ?? [])
-                || !taken[workload.Uid].SequenceEqual(takenPorts.GetValueOrDefault(workload.Uid) ?? []))
-            .Select(workload => workload.Name));
+        var next = PlacementPlan.Make(view.Items, [.. view.Nodes.Values], before);
+        var ports = NodePorts.Of(view.Items, next);
+        var inTheWay = view.Items.ToDictionary(item => item.Uid, item => PlacementPlan.ObstaclesOf(item, [.. view.Nodes.Values], next, ports));
+        unreported.UnionWith(view.Items
+            .Where(item => plan is null
+                || !next[item.Uid].SequenceEqual(plan.GetValueOrDefault(item.Uid) ?? [])
+                || !inTheWay[item.Uid].Same(obstacles.GetValueOrDefault(item.Uid) ?? Obstacles.None))
+            .Select(item => item.Key));
 
-        var placed = view.Nodes.Keys.ToDictionary(node => node, _ => new List<FleetWorkload>());
-        foreach (var workload in view.Workloads)
+        var placed = view.Nodes.Keys.ToDictionary(node => node, _ => new List<Placeable>());
+        foreach (var item in view.Items)
         {
-            foreach (var node in next[workload.Uid])
+            foreach (var node in next[item.Uid])
             {
-                placed[node].Add(workload);
+                placed[node].Add(item);
             }
         }
 
@@ -121,12 +118,12 @@ internal sealed partial class Scheduler(
         var nodes = view.Nodes.Keys.ToHashSet();
         await revisions.RetainAsync(nodes, ct);
         await instances.RetainAsync(nodes, ct);
-        placements = view.Workloads.ToDictionary(workload => workload.Uid, workload => new Placed(next[workload.Uid].ToHashSet(), workload.HostPorts));
-        takenPorts = taken;
+        placements = view.Items.ToDictionary(item => item.Uid, item => new Placed(next[item.Uid].ToHashSet(), item.HostPorts));
+        obstacles = inTheWay;
         plan = next;
     }
 
-    private async Task RenderAsync(Dictionary<string, List<FleetWorkload>> placed, CancellationToken ct)
+    private async Task RenderAsync(Dictionary<string, List<Placeable>> placed, CancellationToken ct)
     {
         var marks = placed.ToDictionary(entry => entry.Key, entry => Fingerprint(entry.Value));
         var affected = placed.Where(entry => fingerprints.GetValueOrDefault(entry.Key) != marks[entry.Key]).ToList();
@@ -134,14 +131,14 @@ internal sealed partial class Scheduler(
         {
             var configs = new Dictionary<string, IReadOnlyDictionary<string, string>>();
             var secrets = new Dictionary<string, IReadOnlyDictionary<string, byte[]>>();
-            foreach (var workload in affected.SelectMany(entry => entry.Value).Distinct())
+            foreach (var item in affected.SelectMany(entry => entry.Value).Distinct())
             {
-                foreach (var name in workload.Configs.Where(view.Configs.ContainsKey))
+                foreach (var name in item.Configs.Where(view.Configs.ContainsKey))
                 {
                     configs[name] = view.Configs[name].SpecOf<ConfigSpec>().Data;
                 }
 
-                foreach (var name in workload.Secrets.Where(name => !secrets.ContainsKey(name)))
+                foreach (var name in item.Secrets.Where(name => !secrets.ContainsKey(name)))
                 {
                     if (await store.RevealSecretAsync(name, ct) is { } data)
                     {
@@ -168,14 +165,14 @@ internal sealed partial class Scheduler(
     }
 
     /// <summary>What a document is made of, by name and version: equal fingerprints mean equal documents.</summary>
-    private string Fingerprint(List<FleetWorkload> workloads)
+    private string Fingerprint(List<Placeable> items)
     {
         var text = new StringBuilder();
-        foreach (var workload in workloads.OrderBy(workload => workload.Name, StringComparer.Ordinal))
+        foreach (var item in items.OrderBy(item => item.Name, StringComparer.Ordinal))
         {
-            text.Append(workload.Uid).Append(':').Append(workload.Generation);
-            Append(workload.Configs, view.Configs);
-            Append(workload.Secrets, view.Secrets);
+            text.Append(item.Uid).Append(':').Append(item.Generation);
+            Append(item.Configs, view.Configs);
+            Append(item.Secrets, view.Secrets);
         }
 
         return text.ToString();
@@ -192,32 +189,32 @@ internal sealed partial class Scheduler(
         }
     }
 
-    private async Task ReportAsync(string name, CancellationToken ct)
+    private async Task ReportAsync(PlacedKey key, CancellationToken ct)
     {
-        if (view.Workload(name) is not { } workload || !plan!.TryGetValue(workload.Uid, out var placed))
+        if (view.Item(key) is not { } item || !plan!.TryGetValue(item.Uid, out var placed))
         {
             return;
         }
 
-        var facts = new WorkloadFacts(
-            workload,
+        var kind = PlacedKind.Of(key.Kind);
+        var facts = new PlacementFacts(
+            item,
             placed,
-            instances.Of(name),
+            instances.Of(key),
             [
-                .. workload.RequiredSecrets.Where(secret => !view.Secrets.ContainsKey(secret)).Select(secret => $"Secret '{secret}'"),
-                .. workload.RequiredConfigs.Where(config => !view.Configs.ContainsKey(config)).Select(config => $"Config '{config}'"),
+                .. item.RequiredSecrets.Where(secret => !view.Secrets.ContainsKey(secret)).Select(secret => $"Secret '{secret}'"),
+                .. item.RequiredConfigs.Where(config => !view.Configs.ContainsKey(config)).Select(config => $"Config '{config}'"),
             ],
-            view.Nodes.Values.Count(workload.Matches),
-            takenPorts.GetValueOrDefault(workload.Uid) ?? []);
+            view.Nodes.Values.Count(item.Matches),
+            [.. placed.Where(node => view.Nodes.GetValueOrDefault(node) is { HasReported: true } known && !known.CarriesOut(key.Kind))],
+            obstacles.GetValueOrDefault(item.Uid) ?? Obstacles.None);
         await store.UpdateStatusAsync(
-            ResourceKind.Workload,
-            name,
-            resource => resource.Metadata.Uid != workload.Uid
+            kind.Kind,
+            key.Name,
+            resource => resource.Metadata.Uid != item.Uid
                 ? null
                 : JsonSerializer.SerializeToElement(
-                    WorkloadStatuses.Of(
-                        facts, view.IsOnline, resource.Status?.Deserialize(ContractsJson.Default.WorkloadStatus), time.GetUtcNow()),
-                    ContractsJson.Default.WorkloadStatus),
+                    PlacedStatuses.Of(facts, view.IsOnline, kind.ReadStatus(resource.Status), time.GetUtcNow()), kind.StatusType),
             ct);
     }
 

@@ -17,4 +17,12 @@ public static class Ownership
             throw new LinuxException($"chown {path}", error);
         }
     }
+
+    /// <summary>To whom a file or directory belongs; a symbolic link is not followed.</summary>
+    /// <exception cref="LinuxException">There is none, or the kernel refused.</exception>
+    public static (uint User, uint Group) Of(string path)
+    {
+        var error = Status(Encoding.UTF8.GetBytes(path), out var stat);
+        return error == 0 ? (stat.User, stat.Group) : throw new LinuxException($"stat {path}", error);
+    }
 }

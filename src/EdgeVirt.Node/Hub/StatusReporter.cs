@@ -130,6 +130,12 @@ internal sealed partial class StatusReporter(
                 (workload.Uid, JsonSerializer.SerializeToUtf8Bytes(workload.Status, ContractsJson.Default.WorkloadInstanceStatus));
         }
 
+        foreach (var machine in await store.ReadObservedMachinesAsync(ct))
+        {
+            now[("VirtualMachine", machine.Name)] =
+                (machine.Uid, JsonSerializer.SerializeToUtf8Bytes(machine.Status, ContractsJson.Default.VirtualMachineInstanceStatus));
+        }
+
         return now;
     }
 

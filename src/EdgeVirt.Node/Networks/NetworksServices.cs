@@ -16,5 +16,6 @@ internal static class NetworksServices
             provider.GetRequiredService<Cgroups>(),
             provider.GetRequiredService<NameServerGroup>(),
             provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<MachineLeases>()
         .AddSingleton<IReconciler, NamesReconciler>();
 }

@@ -83,10 +83,12 @@ internal sealed partial class NodeNetwork(NodeOptions options, string? hostNames
     {
         if (attachments.Count == 0 && !HasLink(Bridge))
         {
+            recovered.TrySetResult();
             return;
         }
 
         await EnsureAsync(ct);
+        recovered.TrySetResult();
         var expected = attachments.Select(attachment => LinkOf(attachment.Id)).ToHashSet();
         var links = await OnHostAsync("ip", ["-json", "link", "show", "type", "veth"], default, ct);
         var stale = NamesIn(links.Output).Where(name => name.StartsWith(LinkPrefix, StringComparison.Ordinal) && !expected.Contains(name)).ToList();

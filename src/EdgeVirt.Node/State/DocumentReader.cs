@@ -6,7 +6,7 @@ using EdgeVirt.Contracts;
 namespace EdgeVirt.Node.State;
 
 /// <summary>
-/// Reads documents. A part (workload, config, secret) whose text stood in the document before is the same object again,
+/// Reads documents. A part (workload, virtual machine, config, secret) whose text stood in the document before is the same object again,
 /// so that a change among a thousand workloads costs the parsing of one. Safe for use by several threads.
 /// </summary>
 internal sealed class DocumentReader
@@ -38,6 +38,7 @@ internal sealed class DocumentReader
 
         string? node = null;
         IReadOnlyList<DesiredWorkload> workloads = [];
+        IReadOnlyList<DesiredVirtualMachine>? machines = null;
         IReadOnlyList<DesiredConfig> configs = [];
         IReadOnlyList<DesiredSecret> secrets = [];
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -51,6 +52,9 @@ internal sealed class DocumentReader
                     break;
                 case "workloads":
                     workloads = Parts(ref reader, bytes, ContractsJson.Default.DesiredWorkload, seen);
+                    break;
+                case "virtualMachines":
+                    machines = reader.TokenType == JsonTokenType.Null ? null : Parts(ref reader, bytes, ContractsJson.Default.DesiredVirtualMachine, seen);
                     break;
                 case "configs":
                     configs = Parts(ref reader, bytes, ContractsJson.Default.DesiredConfig, seen);
@@ -69,7 +73,7 @@ internal sealed class DocumentReader
         reader.Read();
         return new NodeDocument
         {
-            Node = node ?? throw new JsonException("The document names no node."), Workloads = workloads, Configs = configs, Secrets = secrets,
+            Node = node ?? throw new JsonException("The document names no node."), Workloads = workloads, VirtualMachines = machines, Configs = configs, Secrets = secrets,
         };
     }
 

@@ -94,7 +94,7 @@ internal sealed partial class NodeStore : IAsyncDisposable
             () =>
             {
                 observed[workload.Name] = entry;
-                files.WriteObserved(workload.Name, entry.Json);
+                files.WriteObserved(new RecordKey(StateDatabase.Observed, workload.Name), entry.Json);
                 Wake(StoreArea.Observed);
             },
             ct);
@@ -113,7 +113,7 @@ internal sealed partial class NodeStore : IAsyncDisposable
             () =>
             {
                 observed.TryRemove(name, out _);
-                files.WriteObserved(name, null);
+                files.WriteObserved(new RecordKey(StateDatabase.Observed, name), null);
                 Wake(StoreArea.Observed);
             },
             ct);
@@ -200,6 +200,11 @@ internal sealed partial class NodeStore : IAsyncDisposable
             {
                 observed[workload.Name] = new ObservedEntry(
                     workload, JsonSerializer.SerializeToUtf8Bytes(workload, DesiredStateJson.Default.ObservedWorkload));
+            }
+
+            foreach (var machine in content.Machines)
+            {
+                machines[machine.Name] = machine;
             }
         }
 #pragma warning disable CA1031 // A store that cannot load must not keep the node from its workloads.

@@ -26,13 +26,15 @@ internal sealed class StateDatabase(string path) : IDisposable
 {
     public const string Meta = "meta";
     public const string Workloads = "workloads";
+    public const string VirtualMachines = "virtual_machines";
     public const string Configs = "configs";
     public const string Secrets = "secrets";
     public const string Observed = "observed";
+    public const string ObservedMachines = "observed_machines";
 
     private const int SchemaVersion = 1;
     private const int WritesUntilReopen = 256;
-    private static readonly string[] Collections = [Meta, Workloads, Configs, Secrets, Observed];
+    private static readonly string[] Collections = [Meta, Workloads, VirtualMachines, Configs, Secrets, Observed, ObservedMachines];
 
     private readonly DatabaseSeal seal = new(path);
     private LiteEngine? engine;

@@ -1,11 +1,12 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using EdgeVirt.Contracts;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.State;
 
 /// <summary>What a start finds.</summary>
-internal sealed record StoreContent(DesiredSnapshot Desired, IReadOnlyList<ObservedWorkload> Observed);
+internal sealed record StoreContent(DesiredSnapshot Desired, IReadOnlyList<ObservedWorkload> Observed, IReadOnlyList<ObservedVirtualMachine> Machines);
 
 /// <summary>
 /// The files behind <see cref="NodeStore"/>: the database and the kept revisions, each able to make up for the other.
@@ -15,12 +16,12 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
 {
     private readonly StateDatabase database = new(Path.Combine(options.StateDirectory, "node.db"));
     private readonly Dictionary<RecordKey, DesiredItem> stored = [];
-    private readonly Dictionary<string, byte[]> observed = new(StringComparer.Ordinal);
+    private readonly Dictionary<RecordKey, byte[]> observed = [];
     private DataKey? key;
     private RevisionFiles? revisions;
     private SetFiles? sets;
     private DesiredRecords? records;
-    private Desired? current;
+    private StoredDesired? current;
     private ulong sequence;
     private bool isBehind;
 
@@ -29,7 +30,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
 
     private DesiredSnapshot Snapshot => current is null
         ? DesiredSnapshot.None
-        : new DesiredSnapshot(current.Accepted.Revision, current.Document) { Digest = current.Accepted.Digest };
+        : new DesiredSnapshot(current.Accepted.Revision, current.Document) { Digest = current.IsWhole ? current.Accepted.Digest : [], IsWhole = current.IsWhole };
 
     /// <summary>Reads what is there, quarantines what is damaged, and makes the rest whole again.</summary>
     public StoreContent Load()
@@ -42,17 +43,21 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
 
         var kept = revisions.Read();
         var content = database.Read();
-        var assembled = records.TryAssemble(content.Records);
+        var fromDatabase = records.TryAssemble(content.Records);
+        var format = DesiredRecords.FormatOf(content.Records) ?? DesiredRecords.Format;
         var faults = content.Faults.ToList();
-        if (assembled is null && content.Records.Any(record => record.Key.Collection != StateDatabase.Observed))
+        // A newer agent may have stored kinds that this one does not know.
+        if (fromDatabase is null && format <= DesiredRecords.Format && content.Records.Any(record => record.Key.Collection is not (StateDatabase.Observed or StateDatabase.ObservedMachines)))
         {
             faults.Add("the desired state");
         }
 
-        var workloads = ReadObserved(content.Records, faults);
-        var fromDatabase = assembled is { } found ? new Desired(found.Meta.ToAccepted(), found.Document) : null;
-        var fromFile = kept.Count > 0 ? new Desired(kept[0].Identity, NodeDocument.FromBytes(kept[0].Bytes.Span)) : null;
-        current = fromFile?.Accepted.Sequence > (fromDatabase?.Accepted.Sequence ?? 0) ? fromFile : fromDatabase ?? fromFile;
+        var workloads = ReadObserved(content.Records, StateDatabase.Observed, DesiredStateJson.Default.ObservedWorkload, faults);
+        var machines = ReadObserved(content.Records, StateDatabase.ObservedMachines, DesiredStateJson.Default.ObservedVirtualMachine, faults);
+        var fromFile = kept.Count > 0 ? new StoredDesired(kept[0].Identity, NodeDocument.FromBytes(kept[0].Bytes.Span)) : null;
+        // The files have the bytes that came, whoever wrote them.
+        var least = (fromDatabase?.Accepted.Sequence ?? 0) + (fromDatabase?.IsWhole == false ? 0 : 1UL);
+        current = fromFile?.Accepted.Sequence >= least ? fromFile : fromDatabase ?? fromFile;
         sequence = current?.Accepted.Sequence ?? 0;
 
         if (faults.Count > 0)
@@ -62,6 +67,11 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         else if (content.State == SealState.Missing && kept.Count > 0)
         {
             Replace("the file is missing");
+        }
+        else if (format != DesiredRecords.Format)
+        {
+            LogOtherVersion(current?.Accepted.Revision ?? 0);
+            Rebuild();
         }
         else if (content.State == SealState.Unfinished)
         {
@@ -77,13 +87,13 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
             }
         }
 
-        if (current is not null && (kept.Count == 0 || kept[0].Sequence < sequence))
+        if (current is { IsWhole: true } && (kept.Count == 0 || kept[0].Sequence < sequence))
         {
             RestoreRevisionFile(current);
         }
 
         database.Close();
-        return new StoreContent(Snapshot, workloads);
+        return new StoreContent(Snapshot, workloads, machines);
     }
 
     /// <summary>Puts a revision in force; see <see cref="NodeStore.AcceptDesiredAsync"/>.</summary>
@@ -101,7 +111,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
 
         sequence = accepted.Sequence;
-        current = new Desired(accepted.Identity, document);
+        current = new StoredDesired(accepted.Identity, document);
         Store();
         return Snapshot;
     }
@@ -113,19 +123,19 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         return current is null ? [.. before] : [current.Document, .. before];
     }
 
-    /// <summary>Stores what was seen of a workload, or forgets it.</summary>
-    public void WriteObserved(string name, byte[]? json)
+    /// <summary>Stores what was seen of a workload or a virtual machine, or forgets it.</summary>
+    public void WriteObserved(RecordKey seen, byte[]? json)
     {
         if (json is null)
         {
-            observed.Remove(name);
+            observed.Remove(seen);
         }
         else
         {
-            observed[name] = json;
+            observed[seen] = json;
         }
 
-        Write([new StateRecord(new RecordKey(StateDatabase.Observed, name), json)]);
+        Write([new StateRecord(seen, json)]);
     }
 
     /// <summary>What is remembered of sets.</summary>
@@ -157,15 +167,15 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         key?.Dispose();
     }
 
-    private List<ObservedWorkload> ReadObserved(IReadOnlyList<StateRecord> content, List<string> faults)
+    private List<T> ReadObserved<T>(IReadOnlyList<StateRecord> content, string collection, JsonTypeInfo<T> type, List<string> faults)
     {
-        List<ObservedWorkload> workloads = [];
-        foreach (var record in content.Where(record => record.Key.Collection == StateDatabase.Observed))
+        List<T> seen = [];
+        foreach (var record in content.Where(record => record.Key.Collection == collection))
         {
             try
             {
-                workloads.Add(JsonSerializer.Deserialize(record.Data, DesiredStateJson.Default.ObservedWorkload)!);
-                observed[record.Key.Id] = record.Data!;
+                seen.Add(JsonSerializer.Deserialize(record.Data, type)!);
+                observed[record.Key] = record.Data!;
             }
             catch (JsonException)
             {
@@ -173,7 +183,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
             }
         }
 
-        return workloads;
+        return seen;
     }
 
     // Writes what differs between the database and the revision in force.
@@ -183,7 +193,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         var keys = items.Select(item => item.Key).ToHashSet();
         var changed = items.Where(item => stored.GetValueOrDefault(item.Key)?.Hash != item.Hash).Select(item => records!.Seal(item));
         var gone = stored.Keys.Where(key => !keys.Contains(key)).Select(key => new StateRecord(key, null));
-        if (Write([.. changed, .. gone, DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items)]))
+        if (Write([.. changed, .. gone, DesiredRecords.MetaOf(current, items)]))
         {
             Remember(items);
         }
@@ -234,11 +244,11 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
             database.Delete();
             stored.Clear();
             var items = current is null ? [] : DesiredRecords.ItemsOf(current.Document);
-            List<StateRecord> all = [.. observed.Select(pair => new StateRecord(new RecordKey(StateDatabase.Observed, pair.Key), pair.Value))];
+            List<StateRecord> all = [.. observed.Select(pair => new StateRecord(pair.Key, pair.Value))];
             if (current is not null)
             {
                 all.AddRange(items.Select(records!.Seal));
-                all.Add(DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items));
+                all.Add(DesiredRecords.MetaOf(current, items));
             }
 
             database.Write(all);
@@ -264,7 +274,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
     }
 
-    private void RestoreRevisionFile(Desired desired)
+    private void RestoreRevisionFile(StoredDesired desired)
     {
         var bytes = desired.Document.ToBytes();
         var restored = new AcceptedRevision(desired.Accepted.Sequence, desired.Accepted.Revision, bytes);
@@ -287,8 +297,9 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
     [LoggerMessage(Level = LogLevel.Error, Message = "State could not be written; it is held in memory until it can be")]
     private partial void LogWriteFailed(Exception e);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Another version of the agent stored the state: it is rebuilt with revision {Revision}")]
+    private partial void LogOtherVersion(ulong revision);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Power went while the state was being written: it is rebuilt with revision {Revision}, and workloads are looked at anew")]
     private partial void LogUnfinished(ulong revision);
-
-    private sealed record Desired(RevisionIdentity Accepted, NodeDocument Document);
 }

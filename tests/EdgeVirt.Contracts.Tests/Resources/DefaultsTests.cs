@@ -24,6 +24,17 @@ public sealed class DefaultsTests
     }
 
     [Test]
+    public void Statuses_of_all_kinds_begin_and_end_alike()
+    {
+        Assert.That(
+            JsonSerializer.Serialize(new WorkloadStatus { DesiredInstances = 1, Instances = [new WorkloadInstanceStatus { Node = "n", Address = "a" }] }, ContractsJson.Default.WorkloadStatus),
+            Is.EqualTo("""{"desiredInstances":1,"readyInstances":0,"instances":[{"node":"n","observedGeneration":0,"address":"a","containers":[],"conditions":[]}],"conditions":[]}"""));
+        Assert.That(
+            JsonSerializer.Serialize(new VirtualMachineStatus { Instances = [new VirtualMachineInstanceStatus { Node = "n" }] }, ContractsJson.Default.VirtualMachineStatus),
+            Is.EqualTo("""{"desiredInstances":0,"readyInstances":0,"instances":[{"node":"n","observedGeneration":0,"state":"Waiting","restartCount":0,"conditions":[]}],"conditions":[]}"""));
+    }
+
+    [Test]
     public void Statuses_and_documents_have_empty_lists()
     {
         var status = JsonSerializer.Deserialize("{}", ContractsJson.Default.WorkloadStatus)!;
@@ -38,6 +49,7 @@ public sealed class DefaultsTests
             Assert.That(node.Addresses, Is.Empty);
             Assert.That(document.Workloads, Is.Empty);
             Assert.That(document.Secrets, Is.Empty);
+            Assert.That(JsonSerializer.Deserialize("{}", ContractsJson.Default.VirtualMachineStatus)!.OnNodes, Is.Empty);
         });
     }
 }

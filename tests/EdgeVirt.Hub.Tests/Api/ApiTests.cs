@@ -67,6 +67,34 @@ internal sealed class ApiTests
     }
 
     [Test]
+    public async Task Serves_virtual_machines_as_it_does_workloads()
+    {
+        using var answer = await admin.GetAsync("/api/v1/virtualmachines?watch=true", HttpCompletionOption.ResponseHeadersRead);
+        using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        var applied = await Apply(Manifests.MachineText("pump", ", cloudInit: {userData: '#cloud-config hunter2-plain-text'}"));
+        Assert.That(applied.Items.Single(), Is.EqualTo(new AppliedResource("VirtualMachine", "pump", "created", 1)));
+        var watched = JsonSerializer.Deserialize((await lines.ReadLineAsync())!, ContractsJson.Default.WatchEvent)!;
+        Assert.That((watched.Type, watched.Resource!.Metadata.Name), Is.EqualTo((WatchEventType.Added, "pump")));
+        var list = await admin.GetFromJsonAsync("/api/v1/virtualmachines", ContractsJson.Default.ResourceList);
+        Assert.That(list!.Items.Select(item => item.Metadata.Name), Is.EqualTo(new[] { "pump" }));
+        using (var refused = await Post("/api/v1/apply", Manifests.MachineText("pump", ", cloudInit: {userData: 'hunter2-plain-text'}")))
+        {
+            Assert.That((await ErrorOf(refused, HttpStatusCode.BadRequest)).Errors!.Single().Field, Is.EqualTo("spec.cloudInit.userData"));
+        }
+
+        using (var taken = await Post("/api/v1/apply", Manifests.WorkloadText("pump")))
+        {
+            Assert.That((await ErrorOf(taken, HttpStatusCode.BadRequest)).Errors!.Single().Document, Is.EqualTo("Workload/pump"));
+        }
+
+        using var deleted = await admin.DeleteAsync("/api/v1/virtualmachines/pump");
+        Assert.That(deleted.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        var audit = await admin.GetStringAsync("/api/v1/audit");
+        Assert.That(audit, Does.Contain("VirtualMachine/pump created").And.Contain("VirtualMachine/pump deleted").And.Not.Contain("hunter2"));
+        Assert.That(hub.Log.Text, Does.Not.Contain("hunter2-plain-text"));
+    }
+
+    [Test]
     public async Task Names_field_and_line_of_a_bad_manifest_and_applies_nothing_of_it()
     {
         using var answer = await Post("/api/v1/apply", Manifests.WorkloadText("good") + "---\n" + Manifests.WorkloadText("bad", more: "    restartPolice: Always"));
@@ -81,6 +109,7 @@ internal sealed class ApiTests
     public async Task Answers_a_stale_change_with_conflict()
     {
         await Apply(Manifests.WorkloadText("stale"));
+        await Apply(Manifests.WorkloadText("stale", "registry.local/web:2"));
         using var answer = await admin.PutAsync(
             "/api/v1/workloads/stale", Text(Manifests.WorkloadText("stale", "registry.local/web:9", ", resourceVersion: 1")));
         Assert.That((await ErrorOf(answer, HttpStatusCode.Conflict)).Hint, Is.Not.Null);
@@ -223,7 +252,7 @@ internal sealed class ApiTests
         using var anyone = hub.Client("");
         using var document = JsonDocument.Parse(await anyone.GetStringAsync("/openapi/v1.json"));
         var paths = document.RootElement.GetProperty("paths").EnumerateObject().Select(path => path.Name).ToList();
-        Assert.That(paths, Does.Contain("/api/v1/apply").And.Contain("/api/v1/workloads/{name}").And.Contain("/api/v1/boardclaims/{name}/token"));
+        Assert.That(paths, Does.Contain("/api/v1/apply").And.Contain("/api/v1/workloads/{name}").And.Contain("/api/v1/virtualmachines/{name}").And.Contain("/api/v1/boardclaims/{name}/token"));
     }
 
     [Test]

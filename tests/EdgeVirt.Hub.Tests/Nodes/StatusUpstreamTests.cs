@@ -92,6 +92,24 @@ internal sealed class StatusUpstreamTests
         Assert.That(Generation("one"), Is.Null);
     }
 
+    [Test]
+    public async Task Keeps_machines_beside_workloads_even_of_the_same_name()
+    {
+        await SendAsync("a", 1, full: true, Workload("web", 1), Machine("web", 7));
+        Assert.That((Generation("web"), MachineGeneration("web")), Is.EqualTo(((long?)1, (long?)7)));
+        await SendAsync("a", 2, full: false, new ObjectStatus { Kind = "Workload", Name = "web", Uid = "u", Removed = true });
+        Assert.That((Generation("web"), MachineGeneration("web")), Is.EqualTo(((long?)null, (long?)7)));
+
+        var broken = Machine("web", 8);
+        broken.StatusJson = ByteString.CopyFromUtf8("{\"state\": \"Flying\"}");
+        var refused = await NodeHub.FailureAsync<PayloadRefusedException>(() => SendAsync("a", 3, full: false, broken));
+        Assert.That(refused.Message, Does.Contain("the status of a virtual machine cannot be read"));
+        var strange = Machine("web", 8);
+        strange.Kind = "Config";
+        await NodeHub.FailureAsync<PayloadRefusedException>(() => SendAsync("a", 3, full: false, strange));
+        Assert.That(MachineGeneration("web"), Is.EqualTo(7));
+    }
+
     private Task SendAsync(string run, ulong sequence, bool full, params ObjectStatus[] objects)
     {
         var report = new StatusReport { RunId = run, Sequence = sequence, Full = full };
@@ -100,7 +118,19 @@ internal sealed class StatusUpstreamTests
     }
 
     private long? Generation(string workload) =>
-        hub.Get<InstanceStatuses>().Of(workload).GetValueOrDefault("n1")?.Status?.ObservedGeneration;
+        hub.Get<InstanceStatuses>().Of(new PlacedKey("Workload", workload)).GetValueOrDefault("n1")?.Status?.ObservedGeneration;
+
+    private long? MachineGeneration(string machine) =>
+        hub.Get<InstanceStatuses>().Of(new PlacedKey("VirtualMachine", machine)).GetValueOrDefault("n1")?.Status?.ObservedGeneration;
+
+    private static ObjectStatus Machine(string name, long generation) => new()
+    {
+        Kind = "VirtualMachine",
+        Name = name,
+        Uid = "u",
+        StatusJson = ByteString.CopyFrom(JsonSerializer.SerializeToUtf8Bytes(
+            new VirtualMachineInstanceStatus { Node = "whatever", ObservedGeneration = generation }, ContractsJson.Default.VirtualMachineInstanceStatus)),
+    };
 
     private static ObjectStatus Workload(string name, long generation) => new()
     {

@@ -44,6 +44,26 @@ internal abstract class ResourceStoreContract
     }
 
     [Test]
+    public async Task Gives_no_name_to_both_a_workload_and_a_machine()
+    {
+        await Apply(Manifests.Workload("web"));
+        var refused = (await Assert.ThrowsAsync<InvalidResourceException>(() => Store.ApplyAsync([Manifests.Config("c", "1"), Manifests.Machine("web")], Soon)))!;
+        var fault = refused.Errors.Single();
+        Assert.That((fault.Document, fault.Field), Is.EqualTo(("VirtualMachine/web", "metadata.name")));
+        Assert.That(fault.Reason, Does.StartWith("is the name of Workload/web too").And.EndsWith("choose another, or delete Workload/web first"));
+        Assert.That(await Get(ResourceKind.VirtualMachine, "web"), Is.Null);
+        Assert.That(await Get(ResourceKind.Config, "c"), Is.Null);
+
+        refused = (await Assert.ThrowsAsync<InvalidResourceException>(() => Store.ApplyAsync([Manifests.Machine("both"), Manifests.Workload("both")], Soon)))!;
+        Assert.That(refused.Errors.Select(error => error.Document), Is.EqualTo(new[] { "VirtualMachine/both", "Workload/both" }));
+        await Store.ApplyAsync([Manifests.Machine("guest"), Manifests.Config("web", "1")], Soon);
+        refused = (await Assert.ThrowsAsync<InvalidResourceException>(() => Store.ApplyAsync([Manifests.Workload("guest")], Soon)))!;
+        Assert.That(refused.Errors.Single().Reason, Does.Contain("VirtualMachine/guest"));
+        await Store.DeleteAsync(ResourceKind.Workload, "web", Soon);
+        Assert.That((await Apply(Manifests.Machine("web"))).Outcome, Is.EqualTo("created"));
+    }
+
+    [Test]
     public async Task Refuses_workloads_that_start_after_each_other_in_a_circle_and_changes_nothing()
     {
         await Store.ApplyAsync([After("a", "b"), After("b", "elsewhere")], Soon);

@@ -36,6 +36,19 @@ internal sealed class FleetTests
         Assert.That((workload.Configs, workload.RequiredConfigs), Is.EqualTo((new[] { "may", "must" }, new[] { "must" })));
     }
 
+    [Test]
+    public void A_machine_refers_to_its_secrets_and_publishes_by_its_cards()
+    {
+        var machine = FleetMachine.Of(Manifests.Machine("guest", """
+            , cloudInit: {userDataSecret: {name: seed}}, imagePullSecrets: [{name: registry}],
+            interfaces: [{name: a, ports: [{containerPort: 22, hostPort: 2222, hostIP: 127.0.0.1}, {containerPort: 80}]}, {name: b, ports: [{containerPort: 53, hostPort: 53, protocol: UDP}]}]
+            """));
+        Assert.That(machine.Secrets, Is.EqualTo(new[] { "registry", "seed" }));
+        Assert.That(machine.RequiredSecrets, Is.EqualTo(machine.Secrets));
+        Assert.That(machine.HostPorts, Is.EquivalentTo(new[] { new HostPort(2222, PortProtocol.TCP, "127.0.0.1"), new HostPort(53, PortProtocol.UDP) }));
+        Assert.That(FleetMachine.Of(Manifests.Machine()).HostPorts, Is.Empty);
+    }
+
     private static EnvVar Key(string name, bool optional) =>
         new() { Name = "P", ValueFrom = new EnvVarSource { SecretKeyRef = new KeyRef { Name = name, Key = "k", Optional = optional } } };
 }

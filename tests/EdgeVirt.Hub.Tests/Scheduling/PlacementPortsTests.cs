@@ -65,7 +65,7 @@ internal sealed class PlacementPortsTests
         var plan = PlacementPlan.Make(fleet, Nodes, current);
         var ports = NodePorts.Of(fleet, plan);
         Assert.That(
-            PlacementPlan.TakenFrom(fleet[2], Nodes, plan, ports).Select(taken => $"{taken.Node} {taken.Port} {taken.Holder}"),
+            PlacementPlan.TakenFrom(fleet[2], Nodes, plan, ports).Select(taken => $"{taken.Node} {taken.Port} {taken.Holder.Name}"),
             Is.EqualTo(new[] { "a 80/TCP old", "b 90/TCP other" }));
         Assert.That(PlacementPlan.TakenFrom(fleet[3], Nodes, plan, ports), Is.Empty, "it has the nodes that it asks for");
     }

@@ -1,46 +1,15 @@
 using System.Text;
-using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
-using EdgeVirt.Hub.Resources;
 using EdgeVirt.Hub.Scheduling;
-using EdgeVirt.Hub.Storage;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 
 namespace EdgeVirt.Hub.Tests.Scheduling;
 
-internal sealed class SchedulerTests
+internal sealed class SchedulerTests : SchedulerFixture
 {
     private const string UsesSecret = "      env: [{name: P, valueFrom: {secretKeyRef: {name: db, key: password}}}]";
 
     private const string Publishes = "      ports: [{containerPort: 80, hostPort: 8080}]";
-
-    private DataDirectory directory = null!;
-    private HubDatabase database = null!;
-    private SecretsKey key = null!;
-    private ResourceStore store = null!;
-    private NodeRevisions revisions = null!;
-    private InstanceStatuses instances = null!;
-    private Scheduler scheduler = null!;
-    private FakeTimeProvider time = null!;
-
-    private static CancellationToken Soon => new CancellationTokenSource(TimeSpan.FromSeconds(20)).Token;
-
-    [SetUp]
-    public void Open()
-    {
-        directory = new DataDirectory();
-        time = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(60));
-        OpenHub();
-    }
-
-    [TearDown]
-    public void Close()
-    {
-        CloseHub();
-        directory.Dispose();
-    }
 
     [Test]
     public async Task Gives_each_node_a_document_whose_revision_rises_only_with_its_content()
@@ -54,7 +23,7 @@ internal sealed class SchedulerTests
         Assert.That(a.Digest, Is.EqualTo(NodeDocument.DigestOf(a.Document)));
 
         var poked = new List<string>();
-        using var subscription = revisions.Subscribe(poked.Add);
+        using var subscription = Revisions.Subscribe(poked.Add);
         await Apply(Manifests.Workload(image: "registry.local/web:2", more: "  placement: {nodeSelector: {site: oslo}}"));
         Assert.That((await Revision("a")).Revision, Is.EqualTo(a.Revision + 1));
         Assert.That((await Revision("b")).Revision, Is.EqualTo(b.Revision));
@@ -71,7 +40,7 @@ internal sealed class SchedulerTests
         var document = NodeDocument.FromBytes((await Revision("a")).Document);
         Assert.That(document.Secrets.Select(secret => (secret.Name, Encoding.UTF8.GetString(secret.Data["password"]))), Is.EqualTo(new[] { ("db", "hunter2-plain-text") }));
         CloseHub();
-        foreach (var file in Directory.GetFiles(directory.Path))
+        foreach (var file in Directory.GetFiles(Files.Path))
         {
             Assert.That(Encoding.Latin1.GetString(await File.ReadAllBytesAsync(file, Soon)), Does.Not.Contain("hunter2-plain-text"), file);
         }
@@ -86,7 +55,7 @@ internal sealed class SchedulerTests
         await Apply(Manifests.Secret("db", "x"));
         await Apply(Manifests.Workload(more: UsesSecret));
         var before = await Revision("a");
-        await store.DeleteAsync(ResourceKind.Secret, "db", Soon);
+        await Store.DeleteAsync(ResourceKind.Secret, "db", Soon);
         await PassAsync();
         Assert.That((await ReadyOf("web")).Reason, Is.EqualTo(ReadyReasons.ReferenceMissing));
         var after = await Revision("a");
@@ -115,7 +84,7 @@ internal sealed class SchedulerTests
         Assert.That(WorkloadsOf(await Revision("a")), Is.EqualTo(new[] { "web" }));
 
         await Apply(Manifests.Workload("last", more: Publishes));
-        await store.DeleteAsync(ResourceKind.Workload, "web", Soon);
+        await Store.DeleteAsync(ResourceKind.Workload, "web", Soon);
         await PassAsync();
         Assert.That(WorkloadsOf(await Revision("a")), Is.EqualTo(new[] { "late" }));
         Assert.That((await ReadyOf("late")).Reason, Is.EqualTo(ReadyReasons.Pending));
@@ -128,7 +97,7 @@ internal sealed class SchedulerTests
         await Enroll("a");
         await Apply(Manifests.Workload("edited"));
         await Apply(Manifests.Workload("holder", more: Publishes));
-        await store.ApplyAsync([Manifests.Workload("edited", more: Publishes)], Soon);
+        await Store.ApplyAsync([Manifests.Workload("edited", more: Publishes)], Soon);
         CloseHub();
         OpenHub();
         await PassAsync();
@@ -142,7 +111,7 @@ internal sealed class SchedulerTests
         await Enroll("a");
         await Enroll("b");
         await Apply(Manifests.Workload());
-        var uid = (await store.GetAsync(ResourceKind.Workload, "web", Soon))!.Metadata.Uid!;
+        var uid = (await Store.GetAsync(ResourceKind.Workload, "web", Soon))!.Metadata.Uid!;
         await Report("a", uid, 1);
         Assert.That((await StatusOf("web")).ReadyInstances, Is.EqualTo(1));
         Assert.That((await ReadyOf("web")).Status, Is.EqualTo(ConditionStatus.False));
@@ -165,7 +134,7 @@ internal sealed class SchedulerTests
     {
         await Enroll("b");
         await Apply(Manifests.Workload(more: "  placement: {replicas: 1}"));
-        var uid = (await store.GetAsync(ResourceKind.Workload, "web", Soon))!.Metadata.Uid!;
+        var uid = (await Store.GetAsync(ResourceKind.Workload, "web", Soon))!.Metadata.Uid!;
         await Report("b", uid, 1);
         var before = await Revision("b");
         CloseHub();
@@ -182,70 +151,20 @@ internal sealed class SchedulerTests
         await Enroll("a");
         await Apply(Manifests.Workload());
         var before = await Revision("a");
-        await store.DeleteAsync(ResourceKind.Node, "a", Soon);
+        await Store.DeleteAsync(ResourceKind.Node, "a", Soon);
         await PassAsync();
-        Assert.That(await revisions.GetAsync("a", Soon), Is.Null);
+        Assert.That(await Revisions.GetAsync("a", Soon), Is.Null);
         await Enroll("a");
         Assert.That((await Revision("a")).Revision, Is.GreaterThan(before.Revision));
-    }
-
-    private void OpenHub()
-    {
-        database = directory.OpenDatabase();
-        key = SecretsKey.Open(directory.Options.SecretsKeyFile, database);
-        store = new ResourceStore(database, key, time);
-        revisions = new NodeRevisions(database, key);
-        instances = new InstanceStatuses(database);
-        scheduler = new Scheduler(store, revisions, instances, time, NullLogger<Scheduler>.Instance);
-    }
-
-    private void CloseHub()
-    {
-        scheduler.Dispose();
-        key.Dispose();
-        database.Dispose();
-    }
-
-    private async Task PassAsync()
-    {
-        time.Advance(TimeSpan.FromSeconds(1));
-        await scheduler.PassAsync(Soon);
-    }
-
-    private async Task Apply(Resource resource)
-    {
-        await store.ApplyAsync([resource], Soon);
-        await PassAsync();
-    }
-
-    private async Task Enroll(string name, string labels = "{}")
-    {
-        await store.CreateAsync(Manifests.Node(name, labels), Soon);
-        await Presence(name, online: true);
-    }
-
-    private async Task Presence(string name, bool online)
-    {
-        var ready = new Condition { Type = ConditionTypes.Ready, Status = online ? ConditionStatus.True : ConditionStatus.Unknown, Reason = ReadyReasons.Ready };
-        await store.UpdateStatusAsync(
-            ResourceKind.Node, name, _ => JsonSerializer.SerializeToElement(new NodeStatus { Conditions = [ready] }, ContractsJson.Default.NodeStatus), Soon);
-        await PassAsync();
     }
 
     private async Task Report(string node, string uid, long generation)
     {
         var ready = new Condition { Type = ConditionTypes.Ready, Status = ConditionStatus.True, Reason = ReadyReasons.Ready };
-        await instances.ReportAsync(
-            node, true, [new InstanceReport("web", uid, new WorkloadInstanceStatus { Node = "liar", ObservedGeneration = generation, Conditions = [ready] })], Soon);
+        await Instances.ReportAsync(
+            node, true, [new InstanceReport(new PlacedKey("Workload", "web"), uid, new WorkloadInstanceStatus { Node = "liar", ObservedGeneration = generation, Conditions = [ready] })], Soon);
         await PassAsync();
     }
 
     private static IEnumerable<string> WorkloadsOf(NodeRevision revision) => NodeDocument.FromBytes(revision.Document).Workloads.Select(workload => workload.Name);
-
-    private async Task<NodeRevision> Revision(string node) => (await revisions.GetAsync(node, Soon))!;
-
-    private async Task<WorkloadStatus> StatusOf(string name) =>
-        (await store.GetAsync(ResourceKind.Workload, name, Soon))!.Status!.Value.Deserialize(ContractsJson.Default.WorkloadStatus)!;
-
-    private async Task<Condition> ReadyOf(string name) => (await StatusOf(name)).Conditions.Single(condition => condition.Type == ConditionTypes.Ready);
 }

@@ -50,6 +50,39 @@ public sealed class NodeStoreTests
     }
 
     [Test]
+    public async Task Remembers_virtual_machines_from_the_database_alone()
+    {
+        var document = StateFixture.Document(1) with
+        {
+            VirtualMachines =
+            [
+                new DesiredVirtualMachine
+                {
+                    Name = "router", Uid = "uid-r", Generation = 3,
+                    Spec = new VirtualMachineSpec { Memory = new VirtualMemorySpec { Size = Quantity.TryParse("256Mi", out var size) ? size : default } },
+                },
+            ],
+        };
+        var seen = new ObservedVirtualMachine("router", "uid-r", new VirtualMachineInstanceStatus { Node = "n1", State = VirtualMachineState.Running });
+        await using (var store = fixture.Open())
+        {
+            await store.AcceptDesiredAsync(1, document.ToBytes(), default);
+            await store.WriteObservedAsync(seen, default);
+            await store.WriteObservedAsync(seen with { Name = "gone" }, default);
+            await store.RemoveObservedMachineAsync("gone", default);
+        }
+
+        Directory.Delete(Path.GetDirectoryName(fixture.RevisionFile(1))!, recursive: true);
+        await using var again = fixture.Open();
+        var desired = await again.ReadDesiredAsync(default);
+        Assert.That(desired.Document!.ToBytes(), Is.EqualTo(document.ToBytes()));
+        var machines = await again.ReadObservedMachinesAsync(default);
+        Assert.That(machines.Select(machine => (machine.Name, machine.Status.State)), Is.EqualTo(new[] { ("router", VirtualMachineState.Running) }));
+        Assert.That(await again.ReadObservedAsync(default), Is.Empty);
+        Assert.That(fixture.Quarantined, Is.Empty);
+    }
+
+    [Test]
     public async Task Replaces_workloads_that_a_newer_revision_leaves_out()
     {
         await using (var store = fixture.Open())

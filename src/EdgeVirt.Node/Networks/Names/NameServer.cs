@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using EdgeVirt.Linux;
 
@@ -26,6 +27,7 @@ internal sealed class NameServer(
 {
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode Everyone = Readable | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const int Reread = 1; // SIGHUP
     private const int Terminate = 15;
     private const int Kill = 9;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
@@ -40,6 +42,8 @@ internal sealed class NameServer(
 
     private string PidFile => Path.Combine(directory, "dnsmasq.pid");
 
+    private string Leases => Path.Combine(directory, "leases");
+
     private string[] Arguments =>
     [
         "--conf-file=/dev/null", $"--pid-file={PidFile}", "--user=nobody", "--group=nogroup",
@@ -49,6 +53,16 @@ internal sealed class NameServer(
         // What is not in the file does not exist, and is never asked of others.
         $"--local=/{NameZone.Domain}/", $"--rev-server={options.WorkloadSubnet}", "--domain-needed",
         "--local-ttl=1", "--cache-size=1000",
+        .. File.Exists(Leases) ? DhcpArguments : [],
+    ];
+
+    // Who has no address of its own there gets none; nothing is remembered, as nothing is handed out by chance.
+    private string[] DhcpArguments =>
+    [
+        $"--dhcp-range={IPNetwork.Parse(options.WorkloadSubnet).BaseAddress},static,infinite", $"--dhcp-hostsfile={Leases}", "--leasefile-ro", "--no-ping", "--dhcp-authoritative",
+        $"--dhcp-option=option:router,{network.Gateway}", $"--dhcp-option=option:dns-server,{network.Gateway}", $"--dhcp-option=option:domain-search,{NameZone.Domain}",
+        // What a guest calls itself is no name on the node.
+        "--dhcp-ignore-names", $"--domain={NameZone.Domain}",
     ];
 
     /// <summary>Replaces the names at once.</summary>
@@ -57,22 +71,43 @@ internal sealed class NameServer(
     {
         Directory.CreateDirectory(directory, Everyone);
         Directory.CreateDirectory(Hosts, Everyone);
-        var path = Path.Combine(Hosts, "workloads");
-        if (File.Exists(path) && File.ReadAllText(path) == hosts)
+        Replace(Path.Combine(Hosts, "workloads"), hosts);
+    }
+
+    /// <summary>Replaces the addresses that virtual machines get; empty: none are handed out.</summary>
+    /// <exception cref="IOException">The disk refused.</exception>
+    public void WriteLeases(string leases)
+    {
+        Directory.CreateDirectory(directory, Everyone);
+        if (leases.Length == 0)
         {
-            return;
+            File.Delete(Leases);
+        }
+        else if (Replace(Leases, leases) && Running() is { } running)
+        {
+            // It looks by itself only for those that are new.
+            Processes.Signal(running, Reread);
+        }
+    }
+
+    private bool Replace(string path, string text)
+    {
+        if (File.Exists(path) && File.ReadAllText(path) == text)
+        {
+            return false;
         }
 
         // It reads whatever appears in the directory, so a half-written file must not.
-        var temporary = Path.Combine(directory, "workloads.tmp");
+        var temporary = Path.Combine(directory, Path.GetFileName(path) + ".tmp");
         File.Delete(temporary);
         using (var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Readable }))
         {
             File.SetUnixFileMode(file.SafeFileHandle, Readable);
-            file.Write(Encoding.ASCII.GetBytes(hosts));
+            file.Write(Encoding.ASCII.GetBytes(text));
         }
 
         File.Move(temporary, path, overwrite: true);
+        return true;
     }
 
     /// <summary>Lets one that runs as it should go on; starts it otherwise. The bridge must be there.</summary>

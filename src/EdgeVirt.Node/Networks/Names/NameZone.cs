@@ -14,12 +14,18 @@ internal static class NameZone
     /// The names of a node as hosts(5), those of ready workloads alone: who asks gets somebody who answers, or learns that
     /// there is nobody. A workload on the node's own network is reached at the bridge's address.
     /// </summary>
-    public static string Hosts(IEnumerable<ObservedWorkload> workloads, string bridgeAddress)
+    public static string Hosts(IEnumerable<ObservedWorkload> workloads, string bridgeAddress, IEnumerable<ObservedVirtualMachine>? machines = null)
     {
         var text = new StringBuilder();
         foreach (var (name, status) in workloads.Where(workload => IsReady(workload.Status)).Select(workload => (workload.Name, workload.Status)))
         {
             text.Append($"{status.Address ?? bridgeAddress} {name}.{Domain}\n");
+        }
+
+        // A machine without an address is on no network.
+        foreach (var machine in (machines ?? []).Where(machine => machine.Status.Address is not null && IsReady(machine.Status)))
+        {
+            text.Append($"{machine.Status.Address} {machine.Name}.{Domain}\n");
         }
 
         return text.ToString();
@@ -38,6 +44,6 @@ internal static class NameZone
         return string.Join('\n', [$"nameserver {server}", string.Join(' ', ["search", Domain, .. search.Skip(1)]), .. options, ""]);
     }
 
-    private static bool IsReady(WorkloadInstanceStatus status) =>
+    private static bool IsReady(InstanceStatus status) =>
         status.Conditions.Any(condition => condition is { Type: ConditionTypes.Ready, Status: ConditionStatus.True });
 }

@@ -5,10 +5,10 @@ using EdgeVirt.Node.State;
 namespace EdgeVirt.Node.Networks.Names;
 
 /// <summary>
-/// Lets workloads find each other by name: keeps the name server going as long as there is a workload on the bridge, and
+/// Lets workloads find each other by name: keeps the name server going as long as there is a workload or a virtual machine on the bridge, and
 /// tells it which are ready. No container waits for it.
 /// </summary>
-internal sealed class NamesReconciler(NodeStore store, NodeNetwork network, NameServer server, NodeConditions conditions, TimeProvider time) : IReconciler
+internal sealed class NamesReconciler(NodeStore store, NodeNetwork network, NameServer server, NodeConditions conditions, TimeProvider time, MachineLeases? machineLeases = null) : IReconciler
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
@@ -16,12 +16,13 @@ internal sealed class NamesReconciler(NodeStore store, NodeNetwork network, Name
     // A workload that is replaced is off the bridge for a moment.
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
+    private readonly MachineLeases leases = machineLeases ?? new MachineLeases();
     private long? unusedSince;
 
     public event Action? Woken
     {
-        add { }
-        remove { }
+        add => leases.Changed += value;
+        remove => leases.Changed -= value;
     }
 
     public string Name => "names";
@@ -31,7 +32,7 @@ internal sealed class NamesReconciler(NodeStore store, NodeNetwork network, Name
     public async ValueTask<TimeSpan?> ReconcileAsync(CancellationToken ct)
     {
         var workloads = await store.ReadObservedAsync(ct);
-        if (!workloads.Any(workload => workload.Status.Address is not null))
+        if (leases.IsEmpty && !workloads.Any(workload => workload.Status.Address is not null))
         {
             return await RemoveAsync(ct);
         }
@@ -45,7 +46,8 @@ internal sealed class NamesReconciler(NodeStore store, NodeNetwork network, Name
             return null;
         }
 
-        server.Write(NameZone.Hosts(workloads, network.Gateway));
+        server.Write(NameZone.Hosts(workloads, network.Gateway, await store.ReadObservedMachinesAsync(ct)));
+        server.WriteLeases(leases.HostsFile());
         try
         {
             // After a boot what was seen is there before the bridge is.

@@ -4,7 +4,7 @@ using EdgeVirt.Hub.Scheduling;
 namespace EdgeVirt.Hub.Tests.Scheduling;
 
 /// <summary>One status of what nodes report.</summary>
-internal sealed class WorkloadStatusesTests
+internal sealed class PlacedStatusesTests
 {
     private static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -49,9 +49,9 @@ internal sealed class WorkloadStatusesTests
     {
         var workload = new FleetWorkload(
             "web", "uid1", 2, new WorkloadSpec { Template = new PodSpec { Containers = [new ContainerSpec { Name = "main", Image = "r.local/web:1" }] } });
-        var reports = instances.ToDictionary(instance => instance.Node, instance => new InstanceReport("web", "uid1", instance));
-        var facts = new WorkloadFacts(workload, [.. reports.Keys], reports, [], instances.Length, []);
-        return WorkloadStatuses.Of(facts, _ => true, previous: null, Now);
+        var reports = instances.ToDictionary(instance => instance.Node, instance => new InstanceReport(workload.Key, "uid1", instance));
+        var facts = new PlacementFacts(workload, [.. reports.Keys], reports, [], instances.Length, [], Obstacles.None);
+        return (WorkloadStatus)PlacedStatuses.Of(facts, _ => true, previous: null, Now);
     }
 
     private static WorkloadInstanceStatus Instance(string node, long generation, params Condition[] conditions) =>

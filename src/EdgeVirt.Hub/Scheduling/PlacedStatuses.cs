@@ -2,51 +2,55 @@ using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Hub.Scheduling;
 
-/// <summary>What is known about a workload across the fleet.</summary>
-/// <param name="Workload">The resource.</param>
+/// <summary>What is known about a resource across the fleet.</summary>
+/// <param name="Item">The resource.</param>
 /// <param name="Placed">Nodes whose document holds it.</param>
 /// <param name="Reports">What nodes say, by node.</param>
 /// <param name="MissingReferences">Secrets and Configs that it names and that do not exist, e.g. <c>Secret 'x'</c>.</param>
 /// <param name="MatchingNodes">How many nodes the selector matches, whether they take workloads or not.</param>
-/// <param name="TakenPorts">Ports that other workloads publish on nodes that it would run on otherwise.</param>
-internal sealed record WorkloadFacts(
-    FleetWorkload Workload,
+/// <param name="OldAgents">Nodes among <paramref name="Placed"/> whose agent no longer knows the kind.</param>
+/// <param name="Obstacles">What keeps it from nodes that it would run on otherwise.</param>
+internal sealed record PlacementFacts(
+    Placeable Item,
     IReadOnlyList<string> Placed,
     IReadOnlyDictionary<string, InstanceReport> Reports,
     IReadOnlyList<string> MissingReferences,
     int MatchingNodes,
-    IReadOnlyList<TakenPort> TakenPorts);
+    IReadOnlyList<string> OldAgents,
+    Obstacles Obstacles);
 
 /// <summary>One status of many reports. Pure.</summary>
-internal static class WorkloadStatuses
+internal static class PlacedStatuses
 {
     private const int MostNamed = 3;
 
-    public static WorkloadStatus Of(WorkloadFacts facts, Func<string, bool> isOnline, WorkloadStatus? previous, DateTimeOffset now)
+    public static PlacedStatus Of(PlacementFacts facts, Func<string, bool> isOnline, PlacedStatus? previous, DateTimeOffset now)
     {
+        var kind = PlacedKind.Of(facts.Item.Key.Kind);
         var reports = facts.Reports
-            .Where(entry => entry.Value.Uid == facts.Workload.Uid && entry.Value.Status is not null)
+            .Where(entry => entry.Value.Uid == facts.Item.Uid && entry.Value.Status is not null)
             .ToDictionary(entry => entry.Key, entry => entry.Value.Status!);
-        var before = (previous?.Instances ?? []).ToDictionary(instance => instance.Node);
+        var before = (previous?.OnNodes ?? []).ToDictionary(instance => instance.Node);
 
         // A node that still stops what it no longer is to run is shown too.
         var instances = facts.Placed.Union(reports.Keys)
             .Order(StringComparer.Ordinal)
-            .Select(node => Instance(node, reports.GetValueOrDefault(node), isOnline(node), before.GetValueOrDefault(node), now))
+            .Select(node => reports.TryGetValue(node, out var report) && isOnline(node)
+                ? report
+                : Silent(report ?? kind.Unreported(node), Silence(facts, node, isOnline(node)), before.GetValueOrDefault(node), now))
             .ToList();
         var placed = facts.Placed.ToHashSet();
         var wanted = instances.Where(instance => placed.Contains(instance.Node)).ToList();
-        var ready = wanted.Count(instance => IsReady(instance, facts.Workload.Generation));
+        var ready = wanted.Count(instance => IsReady(instance, facts.Item.Generation));
         var overall = Dated(Overall(facts, wanted, ready), previous?.Conditions, now);
-        return new WorkloadStatus
+        return kind.Whole(instances) with
         {
             DesiredInstances = facts.Placed.Count,
             ReadyInstances = ready,
-            Instances = instances,
             Conditions =
             [
                 overall,
-                .. new[] { ConditionTypes.LimitsEnforced, ConditionTypes.SeccompEnforced, ConditionTypes.AppArmorEnforced, ConditionTypes.Progressing }
+                .. kind.Conditions
                     .Select(type => Worst(wanted, type))
                     .OfType<Condition>()
                     .Select(condition => Dated(condition, previous?.Conditions, now)),
@@ -54,46 +58,47 @@ internal static class WorkloadStatuses
         };
     }
 
-    private static WorkloadInstanceStatus Instance(
-        string node, WorkloadInstanceStatus? reported, bool online, WorkloadInstanceStatus? before, DateTimeOffset now)
-    {
-        if (online && reported is not null)
-        {
-            return reported;
-        }
+    /// <summary>Why the newest report of a node, if there is any, does not count.</summary>
+    private static Condition Silence(PlacementFacts facts, string node, bool online) =>
+        !online ? Ready(ConditionStatus.Unknown, ReadyReasons.NodeOffline, "The node is out of reach; it keeps running what it last accepted.")
+        : facts.OldAgents.Contains(node) ? Ready(
+            ConditionStatus.False, ReadyReasons.AgentTooOld, $"The node's agent does not run {PlacedKind.Of(facts.Item.Key.Kind).Word}s; update it, and it goes on with this one.")
+        : Ready(ConditionStatus.False, ReadyReasons.Pending, "The node has not reported on it yet.");
 
-        var condition = Dated(
-            online
-                ? Ready(ConditionStatus.False, ReadyReasons.Pending, "The node has not reported on it yet.")
-                : Ready(ConditionStatus.Unknown, ReadyReasons.NodeOffline, "The node is out of reach; it keeps running what it last accepted."),
-            before?.Conditions,
-            now);
-        return reported is null
-            ? new WorkloadInstanceStatus { Node = node, Conditions = [condition] }
-            : reported with { Conditions = [condition, .. reported.Conditions.Where(other => other.Type != ConditionTypes.Ready)] };
-    }
-
-    private static Condition Overall(WorkloadFacts facts, List<WorkloadInstanceStatus> wanted, int ready)
+    private static InstanceStatus Silent(InstanceStatus known, Condition why, InstanceStatus? before, DateTimeOffset now) => known with
     {
-        var replicas = facts.Workload.Spec.Placement?.Replicas;
+        Conditions = [Dated(why, before?.Conditions, now), .. known.Conditions.Where(other => other.Type != ConditionTypes.Ready)],
+    };
+
+    private static Condition Overall(PlacementFacts facts, List<InstanceStatus> wanted, int ready)
+    {
+        var replicas = facts.Item.Placement?.Replicas;
+        var word = PlacedKind.Of(facts.Item.Key.Kind).Word;
         if (facts.MissingReferences.Count > 0)
         {
             return Ready(
-                ConditionStatus.False, ReadyReasons.ReferenceMissing, $"Does not exist: {string.Join(", ", facts.MissingReferences)}. Apply it, or take it out of the workload.");
+                ConditionStatus.False, ReadyReasons.ReferenceMissing, $"Does not exist: {string.Join(", ", facts.MissingReferences)}. Apply it, or take it out of the {word}.");
         }
 
-        if (facts.TakenPorts.Count > 0)
+        var (ports, agents) = (facts.Obstacles.TakenPorts, facts.Obstacles.OldAgents);
+        var total = replicas ?? wanted.Count + ports.Select(taken => taken.Node).Concat(agents).Distinct().Count();
+        if (ports.Count > 0)
         {
-            var total = replicas ?? wanted.Count + facts.TakenPorts.Select(taken => taken.Node).Distinct().Count();
-            return Ready(ConditionStatus.False, ReadyReasons.PortTaken, $"Placed on {wanted.Count} of {total}: {HeldPorts(facts.TakenPorts)}. " +
-                "Choose another port, or move or delete the workload that has it.");
+            return Ready(ConditionStatus.False, ReadyReasons.PortTaken, $"Placed on {wanted.Count} of {total}: {HeldPorts(ports)}. " +
+                $"Choose another port, or move or delete the {PlacedKind.Of(ports[0].Holder.Kind).Word} that has it.");
+        }
+
+        if (agents.Count > 0)
+        {
+            return Ready(ConditionStatus.False, ReadyReasons.AgentTooOld, $"Placed on {wanted.Count} of {total}: the agents of {Listed([.. agents], ", ")} do not run {word}s. " +
+                "Update them, or leave these nodes out by spec.placement.nodeSelector.");
         }
 
         if (wanted.Count < (replicas ?? 1))
         {
             return Ready(ConditionStatus.False, ReadyReasons.NoMatchingNode, facts.MatchingNodes == 0
                 ? "No node carries the labels of spec.placement.nodeSelector."
-                : $"Placed on {wanted.Count} of {replicas ?? 1}: {facts.MatchingNodes} nodes match, and the others are unschedulable.");
+                : $"Placed on {wanted.Count} of {replicas ?? 1}: {facts.MatchingNodes} nodes match, and the others are unschedulable{(facts.Item.Key.Kind == ResourceKind.Workload.Name ? "" : " or have not said yet what they run")}.");
         }
 
         if (ready == wanted.Count)
@@ -102,7 +107,7 @@ internal static class WorkloadStatuses
             return Ready(ConditionStatus.True, completed ? ReadyReasons.Completed : ReadyReasons.Ready, $"{ready} of {wanted.Count} instances are ready.");
         }
 
-        var generation = facts.Workload.Generation;
+        var generation = facts.Item.Generation;
         var first = wanted.First(instance => !IsReady(instance, generation));
         var condition = ReadyOf(first);
         var count = $"{ready} of {wanted.Count} instances are ready";
@@ -122,7 +127,7 @@ internal static class WorkloadStatuses
     {
         var held = taken
             .GroupBy(one => (one.Port, one.Holder))
-            .Select(group => $"node port {group.Key.Port} is published by workload '{group.Key.Holder}' on {Listed([.. group.Select(one => one.Node)], ", ")}")
+            .Select(group => $"node port {group.Key.Port} is published by {group.Key.Holder} on {Listed([.. group.Select(one => one.Node)], ", ")}")
             .ToList();
         return Listed(held, "; ");
     }
@@ -131,7 +136,7 @@ internal static class WorkloadStatuses
         string.Join(separator, all.Take(MostNamed)) + (all.Count > MostNamed ? $" and {all.Count - MostNamed} more" : "");
 
     /// <summary>What a node says that does not hold, else what one of them says; null: none says anything.</summary>
-    private static Condition? Worst(List<WorkloadInstanceStatus> wanted, string type)
+    private static Condition? Worst(List<InstanceStatus> wanted, string type)
     {
         var reported = wanted
             .Select(instance => (instance.Node, Condition: ConditionOf(instance, type)))
@@ -146,12 +151,12 @@ internal static class WorkloadStatuses
         return condition! with { Message = condition.Message is { } message ? $"{node}: {message}" : null, LastTransitionTime = null };
     }
 
-    private static bool IsReady(WorkloadInstanceStatus instance, long generation) =>
+    private static bool IsReady(InstanceStatus instance, long generation) =>
         instance.ObservedGeneration == generation && ReadyOf(instance)?.Status == ConditionStatus.True;
 
-    private static Condition? ReadyOf(WorkloadInstanceStatus instance) => ConditionOf(instance, ConditionTypes.Ready);
+    private static Condition? ReadyOf(InstanceStatus instance) => ConditionOf(instance, ConditionTypes.Ready);
 
-    private static Condition? ConditionOf(WorkloadInstanceStatus instance, string type) =>
+    private static Condition? ConditionOf(InstanceStatus instance, string type) =>
         instance.Conditions.FirstOrDefault(condition => condition.Type == type);
 
     private static Condition Ready(ConditionStatus status, string reason, string message) =>

@@ -1,0 +1,46 @@
+using System.Text.Json.Serialization;
+
+namespace EdgeVirt.Contracts.Resources;
+
+/// <summary>A virtual machine across the fleet, put together by the hub.</summary>
+public sealed record VirtualMachineStatus : PlacedStatus
+{
+    /// <summary>One entry per node, ordered by node name.</summary>
+    public IReadOnlyList<VirtualMachineInstanceStatus> Instances { get; init => field = value ?? []; } = [];
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyList<InstanceStatus> OnNodes => Instances;
+}
+
+/// <summary>A virtual machine on one node, as the node reports it. Its conditions are Ready, and Accelerated where a guest was to run.</summary>
+public sealed record VirtualMachineInstanceStatus : InstanceStatus
+{
+    /// <summary>What it does now.</summary>
+    public VirtualMachineState State { get; init; }
+
+    /// <summary>How often it was started again.</summary>
+    public int RestartCount { get; init; }
+
+    /// <summary>When its QEMU began.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>How the newest run that ended did so.</summary>
+    public ContainerExit? LastExit { get; init; }
+}
+
+/// <summary>What a virtual machine does at this moment.</summary>
+public enum VirtualMachineState
+{
+    /// <summary>Not started yet, or between two runs.</summary>
+    Waiting,
+
+    /// <summary>The guest runs.</summary>
+    Running,
+
+    /// <summary>The guest stands still, as asked or because a disk failed.</summary>
+    Paused,
+
+    /// <summary>Off, as asked, or ended and not to be started again.</summary>
+    Stopped,
+}

@@ -1,0 +1,63 @@
+using static EdgeVirt.Contracts.Resources.WorkloadValidation;
+
+namespace EdgeVirt.Contracts.Resources;
+
+/// <summary>The rules of a VirtualMachine that its types do not state. No reason repeats what may be confidential.</summary>
+internal static partial class VirtualMachineValidation
+{
+    private const int MostCores = 255;
+    private const decimal OneMebi = 1 << 20;
+    private const decimal LeastMemory = 16 * OneMebi;
+
+    // A guest finds each disk and each card as a device of its own: microvm has 24 places for them, q35 a few more, and the node
+    // needs four itself (seed, random numbers, balloon, serial port).
+    private const int MostDevices = 20;
+
+    public static void Validate(VirtualMachineSpec spec, Validation v)
+    {
+        ValidatePlacement(spec.Placement, v);
+        if (spec.TerminationGracePeriodSeconds is < 0 or > 3600)
+        {
+            v.Add("spec.terminationGracePeriodSeconds", "must be between 0 and 3600 (seconds)");
+        }
+
+        if (spec.Cpu?.Cores is < 1 or > MostCores)
+        {
+            v.Add("spec.cpu.cores", $"must be between 1 and {MostCores}");
+        }
+
+        AtLeast(spec.Cpu?.Limit, LeastCpu, "10m", "spec.cpu.limit", v);
+        if (spec.Memory.Size.Value < LeastMemory || spec.Memory.Size.Value % OneMebi != 0)
+        {
+            v.Add("spec.memory.size", $"'{spec.Memory.Size}' must be whole MiB and at least 16Mi, as 512Mi or 2Gi");
+        }
+
+        ValidateBoot(spec, v);
+        ValidateDisks(spec.Disks ?? [], "spec.disks", v);
+        ValidateInterfaces(spec.Interfaces ?? [], "spec.interfaces", v);
+        if (spec.Disks?.Count + (spec.Interfaces?.Count ?? 1) > MostDevices)
+        {
+            v.Add("spec.disks", $"{spec.Disks!.Count} disks and {spec.Interfaces?.Count ?? 1} interfaces are more than the {MostDevices} devices that a machine has room for");
+        }
+
+        Validate(spec.CloudInit, "spec.cloudInit", v);
+        ValidatePullSecrets(spec.ImagePullSecrets ?? [], "spec.imagePullSecrets", v);
+    }
+
+    private static void Image(string reference, string path, Validation v)
+    {
+        if (!ImageReference.TryParse(reference, out _, out var problem))
+        {
+            v.Add(path, problem);
+        }
+    }
+
+    /// <summary>A path that names a file.</summary>
+    private static void FilePath(string? file, string path, Validation v)
+    {
+        if (file is not null && (!IsAbsolute(file) || file.EndsWith('/')))
+        {
+            v.Add(path, "must be the absolute path of a file, without '..'");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using EdgeVirt.Contracts.Resources;
+
+namespace EdgeVirt.Node.VirtualMachines.Qemu;
+
+/// <summary>
+/// QEMU's arguments for a guest. Pure. The guest stands still until <c>cont</c>: by then its limits are in force and somebody listens.
+/// </summary>
+internal static class QemuCommandLine
+{
+    /// <summary>MiB of translated code that emulation keeps; QEMU's own 1 GiB would not fit a board.</summary>
+    public const int TranslationBufferMiB = 64;
+
+    private const int SerialNumberLength = 20;
+
+    /// <summary>Prefix of the names that QEMU gives the disks' nodes; the number of the disk follows. Events name them.</summary>
+    public const string DiskNode = "disk";
+
+    /// <summary>The arguments, without the program's name.</summary>
+    public static IReadOnlyList<string> For(QemuGuest guest, VmPaths paths)
+    {
+        var model = guest.Spec.Machine ?? VirtualMachineModel.Q35;
+        var cores = guest.Spec.Cpu?.Cores ?? 1;
+        List<string> args =
+        [
+            "-name", $"guest={Escaped(guest.Name)},debug-threads=on",
+            "-no-user-config", "-nodefaults", "-S",
+            "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+            "-machine", Machine(guest, model),
+            .. Accelerator(guest.Acceleration),
+            "-cpu", guest.Acceleration.CpuModel,
+            "-smp", Invariant($"cpus={cores},sockets=1,cores={cores},threads=1"),
+            "-m", Invariant($"size={(long)(guest.Spec.Memory.Size.Value / (1 << 20))}M"),
+            "-uuid", guest.Uuid,
+            .. model == VirtualMachineModel.MicroVm ? (string[])[] : ["-smbios", $"type=1,manufacturer=EdgeVirt,product=Virtual Machine,uuid={guest.Uuid}"],
+            "-rtc", "base=utc",
+            "-action", "reboot=reset,shutdown=poweroff,panic=shutdown",
+            "-display", "none",
+            .. Boot(guest),
+            .. Monitor(paths),
+            .. Serial(paths),
+        ];
+        for (var i = 0; i < guest.Disks.Count; i++)
+        {
+            AddDisk(args, guest.Disks[i], i, model, isBootable: guest.Boot is not QemuBoot.Kernel);
+        }
+
+        for (var i = 0; i < guest.Nics.Count; i++)
+        {
+            args.AddRange(
+            [
+                "-netdev", Invariant($"tap,id=net{i},fd={QemuNic.FirstDescriptor + i}"),
+                // Without romfile= QEMU wants the file of a boot program for the card.
+                "-device", Invariant($"{Device("virtio-net", model)},netdev=net{i},id=nic{i},mac={guest.Nics[i].MacAddress}{(model == VirtualMachineModel.MicroVm ? "" : ",romfile=")}"),
+            ]);
+        }
+
+        args.AddRange(
+        [
+            "-object", "rng-builtin,id=rng0", "-device", $"{Device("virtio-rng", model)},rng=rng0",
+            "-device", $"{Device("virtio-balloon", model)},id=balloon0,deflate-on-oom=on",
+            "-device", Device("virtio-serial", model),
+            "-chardev", $"socket,id=agent0,path={Escaped(paths.Agent)},server=on,wait=off",
+            "-device", "virtserialport,chardev=agent0,name=org.qemu.guest_agent.0",
+            "-device", model == VirtualMachineModel.Virt ? "pvpanic-pci" : "pvpanic",
+            .. Display(paths, model),
+        ]);
+        return args;
+    }
+
+    /// <summary>A value in one of QEMU's lists of <c>name=value</c>: a comma in it is written twice.</summary>
+    public static string Escaped(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+
+    private static string Machine(QemuGuest guest, VirtualMachineModel model)
+    {
+        var name = model switch
+        {
+            VirtualMachineModel.MicroVm => "microvm,rtc=on,isa-serial=on",
+            // The interrupt controller that KVM has is the board's own.
+            VirtualMachineModel.Virt => guest.Acceleration.Kvm ? "virt,gic-version=host" : "virt,gic-version=3",
+            _ => "q35,vmport=off,hpet=off",
+        };
+        return $"{name},dump-guest-core=off{(guest.Boot is QemuBoot.Uefi ? ",pflash0=firmware,pflash1=variables" : "")}";
+    }
+
+    private static string[] Accelerator(QemuAcceleration acceleration) =>
+        ["-accel", acceleration.Kvm ? "kvm" : Invariant($"tcg,tb-size={TranslationBufferMiB}")];
+
+    private static string[] Boot(QemuGuest guest) => guest.Boot switch
+    {
+        QemuBoot.Kernel kernel =>
+        [
+            // These three are taken as they are, commas too.
+            "-kernel", kernel.Path,
+            .. kernel.Initrd is { } initrd ? (string[])["-initrd", initrd] : [],
+            .. CommandLine(guest, kernel) is { Length: > 0 } line ? (string[])["-append", line] : [],
+        ],
+        QemuBoot.Uefi uefi =>
+        [
+            "-blockdev", Node("firmware", new JsonObject { ["driver"] = "raw", ["read-only"] = true }, uefi.Code),
+            "-blockdev", Node("variables", new JsonObject { ["driver"] = "raw" }, uefi.Variables),
+            "-boot", "strict=on",
+        ],
+        _ => ["-boot", "strict=on"],
+    };
+
+    // microvm has no clock but the processors' own: with KVM a guest takes the kernel's (kvmclock), emulated it has the time-stamp counter alone. Linux measures that against
+    // the PIT, which a busy node disturbs; where it gives up, no tick ever comes (its ACPI says that there is no legacy hardware) and it stands still for good.
+    private static string? CommandLine(QemuGuest guest, QemuBoot.Kernel kernel)
+    {
+        var line = kernel.CommandLine ?? "";
+        return guest is { Spec.Machine: VirtualMachineModel.MicroVm, Acceleration: { Kvm: false, TscKilohertz: { } kilohertz } }
+            && !line.Split(' ').Any(word => word.StartsWith("tsc", StringComparison.Ordinal))
+            ? Invariant($"tsc_early_khz={kilohertz} tsc=reliable {line}").TrimEnd()
+            : line;
+    }
+
+    private static string[] Monitor(VmPaths paths) =>
+        ["-chardev", $"socket,id=qmp0,path={Escaped(paths.Qmp)},server=on,wait=off", "-mon", "chardev=qmp0,mode=control"];
+
+    private static string[] Serial(VmPaths paths) =>
+        ["-chardev", $"socket,id=serial0,path={Escaped(paths.Serial)},server=on,wait=off,logfile={Escaped(paths.SerialLog)},logappend=on", "-serial", "chardev:serial0"];
+
+    private static string[] Display(VmPaths paths, VirtualMachineModel model) => model switch
+    {
+        VirtualMachineModel.MicroVm => [],
+        // virt has neither a keyboard of its own nor a graphics card that firmware knows by another name.
+        VirtualMachineModel.Virt => ["-device", "virtio-gpu-pci", "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet", "-vnc", $"unix:{Escaped(paths.Vnc)}"],
+        _ => ["-device", "VGA", "-device", "qemu-xhci", "-device", "usb-tablet", "-vnc", $"unix:{Escaped(paths.Vnc)}"],
+    };
+
+    private static void AddDisk(List<string> args, QemuDisk disk, int number, VirtualMachineModel model, bool isBootable)
+    {
+        var node = Invariant($"{DiskNode}{number}");
+        if (disk.Backing is { } backing)
+        {
+            args.AddRange(["-blockdev", Node($"{node}-base", Format(backing, isReadOnly: true, backingNode: null), backing.Path)]);
+        }
+
+        var format = Format(disk, disk.ReadOnly, disk.Backing is null ? null : $"{node}-base");
+        args.AddRange(
+        [
+            "-blockdev", Node(node, format, disk.Path),
+            "-device",
+            Invariant($"{Device("virtio-blk", model)},drive={node},id={node}-device,serial={Escaped(disk.Name[..Math.Min(disk.Name.Length, SerialNumberLength)])},werror=stop,rerror=stop")
+                + (isBootable ? Invariant($",bootindex={number}") : ""),
+        ]);
+    }
+
+    private static JsonObject Format(DiskFile file, bool isReadOnly, string? backingNode)
+    {
+        var format = new JsonObject { ["driver"] = file.Format == DiskFormat.Qcow2 ? "qcow2" : "raw" };
+        if (isReadOnly)
+        {
+            format["read-only"] = true;
+        }
+        else
+        {
+            format["discard"] = "unmap";
+        }
+
+        if (file.Format == DiskFormat.Qcow2)
+        {
+            // Said even where there is none, so that what the file's header says does not count.
+            format["backing"] = backingNode;
+        }
+
+        return format;
+    }
+
+    // The format never comes from the file: a raw disk whose guest writes a header into it stays raw.
+    private static string Node(string name, JsonObject format, string path)
+    {
+        format["node-name"] = name;
+        var file = new JsonObject { ["driver"] = "file", ["filename"] = path };
+        if (format["read-only"] is not null)
+        {
+            file["read-only"] = true;
+        }
+        else if (format["discard"] is not null)
+        {
+            file["discard"] = "unmap";
+        }
+
+        format["file"] = file;
+        using var bytes = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(bytes, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            format.WriteTo(writer);
+        }
+
+        return Encoding.UTF8.GetString(bytes.ToArray());
+    }
+
+    private static string Device(string name, VirtualMachineModel model) => model == VirtualMachineModel.MicroVm ? $"{name}-device" : $"{name}-pci";
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

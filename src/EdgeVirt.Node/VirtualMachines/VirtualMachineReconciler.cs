@@ -1,0 +1,238 @@
+using System.Collections.Concurrent;
+using EdgeVirt.Node.Reconcile;
+using EdgeVirt.Node.State;
+using EdgeVirt.Node.VirtualMachines.Disks;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.VirtualMachines;
+
+/// <summary>
+/// Makes the virtual machines of the desired document run. A pass of the loop only hands out work: each machine has one owner,
+/// owners run at the same time, and none waits for another.
+/// </summary>
+internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks bases) : IReconciler, IAsyncDisposable
+{
+    private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, Work> works = new();
+    private readonly CancellationTokenSource lifetime = new();
+    private DesiredSnapshot? applied;
+    private bool reclaimed;
+    private bool recovered;
+
+    public event Action? Woken;
+
+    public string Name => "virtual machines";
+
+    public IReadOnlyList<StoreArea> Reads { get; } = [StoreArea.Desired];
+
+    public ValueTask ReclaimAsync(CancellationToken ct)
+    {
+        if (!reclaimed)
+        {
+            works.Clear();
+            tools.Records.Load();
+            foreach (var record in tools.Records.All)
+            {
+                WorkOf(record.Name).Owner.Adopt(record);
+            }
+
+            reclaimed = true;
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask<TimeSpan?> ReconcileAsync(CancellationToken ct)
+    {
+        if (!recovered)
+        {
+            await ReclaimAsync(ct);
+            foreach (var observed in await tools.Store.ReadObservedMachinesAsync(ct))
+            {
+                WorkOf(observed.Name).Owner.Adopt(observed);
+            }
+
+            recovered = true;
+        }
+
+        var desired = await tools.Store.ReadDesiredAsync(ct);
+        // Before the first accepted document nothing is touched, nor while it may be one from which an older agent dropped the machines.
+        if (desired is not { Document: { } document, IsWhole: true })
+        {
+            return null;
+        }
+
+        if (!ReferenceEquals(desired, applied))
+        {
+            var wanted = (document.VirtualMachines ?? []).ToDictionary(machine => machine.Name);
+            foreach (var name in wanted.Keys.Union(works.Keys).ToList())
+            {
+                var work = WorkOf(name);
+                work.Owner.Order = wanted.GetValueOrDefault(name) is { } machine ? new VmOrder(machine, document) : null;
+                Kick(work);
+            }
+
+            applied = desired;
+        }
+
+        var now = tools.Time.GetUtcNow();
+        TimeSpan? next = null;
+        foreach (var (name, work) in works)
+        {
+            if (work.IsBusy)
+            {
+                continue;
+            }
+
+            if (work.Owner.IsGone)
+            {
+                works.TryRemove(name, out _);
+                await work.Owner.DisposeAsync();
+                CollectGarbage();
+            }
+            else if (work.Due <= now)
+            {
+                Kick(work);
+            }
+            else if (work.Due is { } due && (next is null || due - now < next))
+            {
+                next = due - now;
+            }
+        }
+
+        return next;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await lifetime.CancelAsync();
+        foreach (var work in works.Values)
+        {
+            await work.Running;
+            // The machines themselves go on.
+            await work.Owner.DisposeAsync();
+        }
+
+        lifetime.Dispose();
+    }
+
+    /// <summary>Completes when no owner is at work. For tests.</summary>
+    internal async Task SettledAsync()
+    {
+        while (works.Values.FirstOrDefault(work => work.IsBusy) is { } busy)
+        {
+            await busy.Running;
+        }
+    }
+
+    // Not while a machine gets ready: it may have taken in a disk that it does not use yet.
+    private void CollectGarbage()
+    {
+        try
+        {
+            if (!works.Values.Any(work => work.IsBusy))
+            {
+                bases.CollectGarbage(tools.Records.All.SelectMany(record => MachineDisks.BasesOf(VmPaths.Of(tools.Options, record.Id))).ToHashSet());
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or DiskUnavailableException)
+        {
+            LogGarbageFailed(tools.Log, e);
+        }
+    }
+
+    private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
+    {
+        var owner = new VmOwner(name, tools) { TakenByOthers = () => works.Where(pair => pair.Key != name).Sum(pair => pair.Value.Owner.MemoryBytes) };
+        owner.Woken += OnWoken;
+        return new Work(owner);
+    });
+
+    private void OnWoken(string name)
+    {
+        if (applied is not null && works.TryGetValue(name, out var work))
+        {
+            Kick(work);
+        }
+    }
+
+    private void Kick(Work work)
+    {
+        lock (work)
+        {
+            if (lifetime.IsCancellationRequested)
+            {
+                return;
+            }
+
+            if (work.IsBusy)
+            {
+                work.Again = true;
+                return;
+            }
+
+            work.IsBusy = true;
+            work.Due = null;
+            work.Running = Task.Run(() => RunAsync(work));
+        }
+    }
+
+    private async Task RunAsync(Work work)
+    {
+        while (true)
+        {
+            DateTimeOffset? due = null;
+            try
+            {
+                await work.Owner.PassAsync(lifetime.Token);
+                due = work.Owner.Due;
+            }
+            catch (OperationCanceledException) when (lifetime.IsCancellationRequested)
+            {
+                // The agent ends; what was begun is found by its record at the next start.
+            }
+#pragma warning disable CA1031 // The edge of one machine: whatever is wrong with it must not reach the others.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                LogFault(tools.Log, work.Owner.Name, RetryAfterFault.TotalSeconds, e);
+                due = tools.Time.GetUtcNow() + RetryAfterFault;
+            }
+
+            lock (work)
+            {
+                if (work.Again && !lifetime.IsCancellationRequested)
+                {
+                    work.Again = false;
+                    continue;
+                }
+
+                work.IsBusy = false;
+                work.Due = due;
+            }
+
+            Woken?.Invoke();
+            return;
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Virtual machine {Name} could not be carried on; again in {Seconds} s")]
+    private static partial void LogFault(ILogger log, string name, double seconds, Exception e);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Disks that no machine begins from could not be removed")]
+    private static partial void LogGarbageFailed(ILogger log, Exception e);
+
+    private sealed class Work(VmOwner owner)
+    {
+        public VmOwner Owner => owner;
+
+        public bool IsBusy { get; set; }
+
+        public bool Again { get; set; }
+
+        public DateTimeOffset? Due { get; set; }
+
+        public Task Running { get; set; } = Task.CompletedTask;
+    }
+}

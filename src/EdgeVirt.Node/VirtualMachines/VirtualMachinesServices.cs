@@ -1,0 +1,55 @@
+using EdgeVirt.Linux;
+using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Containers.Images.Registries;
+using EdgeVirt.Node.Networks;
+using EdgeVirt.Node.Networks.Names;
+using EdgeVirt.Node.Reconcile;
+using EdgeVirt.Node.State;
+using EdgeVirt.Node.VirtualMachines.Disks;
+using EdgeVirt.Node.VirtualMachines.Qemu;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.VirtualMachines;
+
+internal static class VirtualMachinesServices
+{
+    /// <summary>Running virtual machines. Needs images, networks, control groups and the store.</summary>
+    public static IServiceCollection AddVirtualMachines(this IServiceCollection services) => services
+        .AddSingleton<VmRecords>()
+        .AddSingleton<AccelerationProbe>()
+        .AddSingleton(provider => new DiskInspection(SpaceOf(provider)))
+        .AddSingleton(provider => new BaseDisks(
+            Path.Combine(OptionsOf(provider).DataDir, "disk-images"), provider.GetRequiredService<DiskInspection>(), OptionsOf(provider).Images.MinFreeBytes, SpaceOf(provider)))
+        .AddSingleton(provider => new DiskDownload(
+            new HttpClient { Timeout = Timeout.InfiniteTimeSpan },
+            provider.GetRequiredService<BaseDisks>(),
+            new ByteRate(OptionsOf(provider).ImageMaxBytesPerSecond, provider.GetRequiredService<TimeProvider>()),
+            provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<MachineDisks>()
+        .AddSingleton<VmSources>()
+        .AddSingleton<VmPreparation>()
+        .AddSingleton(provider => new VmNetwork(provider.GetRequiredService<NodeNetwork>(), provider.GetRequiredService<MachineLeases>()))
+        .AddSingleton(provider => new VmTools(
+            OptionsOf(provider),
+            provider.GetRequiredService<NodeStore>(),
+            provider.GetRequiredService<VmRecords>(),
+            provider.GetRequiredService<VmPreparation>(),
+            provider.GetRequiredService<VmNetwork>(),
+            provider.GetRequiredService<Cgroups>())
+        {
+            CgroupParent = provider.GetRequiredService<NodeDirectories>().CgroupParent,
+            Time = provider.GetRequiredService<TimeProvider>(),
+            Log = provider.GetRequiredService<ILogger<VmOwner>>(),
+        })
+        .AddSingleton<IReconciler, VirtualMachineReconciler>();
+
+    private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();
+
+    private static Func<DiskSpace> SpaceOf(IServiceProvider provider)
+    {
+        var directory = OptionsOf(provider).DataDir;
+        return () => DiskSpace.Of(directory);
+    }
+}

@@ -1,0 +1,276 @@
+using System.Text.Json;
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.State;
+using EdgeVirt.Node.VirtualMachines.Qemu;
+using EdgeVirt.Node.VirtualMachines.Qmp;
+
+namespace EdgeVirt.Node.VirtualMachines;
+
+/// <summary>The steps from what is to what is to be, and what is told of it.</summary>
+internal sealed partial class VmOwner
+{
+    private VirtualMachineInstanceStatus? reported;
+    private AccelerationResult? acceleration;
+
+    /// <summary>What an earlier run of the agent told.</summary>
+    public void Adopt(ObservedVirtualMachine observed) => reported = observed.Status;
+
+    // False: nothing is left to do now.
+    private async Task<bool> StepAsync(CancellationToken ct)
+    {
+        var now = tools.Time.GetUtcNow();
+        if (record is not null && (Order is null || Order.Machine.Uid != record.Uid))
+        {
+            return await StopAsync(TimeSpan.FromSeconds(record.Run?.GraceSeconds ?? 0), now, ct) || await RemoveAsync();
+        }
+
+        if (Order is not { } order)
+        {
+            return false;
+        }
+
+        if (record?.Run is null)
+        {
+            return order.Power != VirtualMachinePower.Stopped && await StartAsync(order, now, ct);
+        }
+
+        Due = now + Look;
+        if (order.Power == VirtualMachinePower.Stopped || record.StopAsked is not null)
+        {
+            return await StopAsync(TimeSpan.FromSeconds(GraceOf(order)), now, ct);
+        }
+
+        return await SteerAsync(order, ct);
+    }
+
+    // Guest stands or runs, as asked.
+    private async Task<bool> SteerAsync(VmOrder order, CancellationToken ct)
+    {
+        var command = (order.Power, guestState) switch
+        {
+            (VirtualMachinePower.Paused, "running") => "stop",
+            (VirtualMachinePower.Running, "paused" or "prelaunch") => "cont",
+            // Looked at every few seconds: room may have been made.
+            (VirtualMachinePower.Running, "io-error") when retryAt is null || retryAt <= tools.Time.GetUtcNow() => "cont",
+            _ => null,
+        };
+        if (command is null)
+        {
+            return false;
+        }
+
+        retryAt = guestState == "io-error" ? tools.Time.GetUtcNow() + retries.Next() : null;
+        return await CommandAsync(command, ct) && guestState != "io-error";
+    }
+
+    private async Task<bool> StartAsync(VmOrder order, DateTimeOffset now, CancellationToken ct)
+    {
+        if (problemGeneration != order.Machine.Generation)
+        {
+            (problem, retryAt) = (null, null);
+            retries.Reset();
+        }
+
+        if (record?.LastExit is { } exit && !VmExits.Restarts(order.Machine.Spec.RestartPolicy, exit))
+        {
+            problemGeneration = order.Machine.Generation;
+            problem = new VmProblem(exit.Code == 0 ? ReadyReasons.Completed : ReadyReasons.Failed, exit.Message ?? "it ended, and is not to be started again");
+            return false;
+        }
+
+        var due = new[] { retryAt, record is null ? null : VmExits.DueAfter(record, now) }.Max();
+        if (due > now)
+        {
+            Due = due;
+            problem ??= record?.LastExit is { } last ? new VmProblem(ReadyReasons.Restarting, $"it ended ({last.Reason}): {last.Message}") : null;
+            problemGeneration = order.Machine.Generation;
+            return false;
+        }
+
+        try
+        {
+            record ??= tools.Records.Ensure(name, order.Machine.Uid);
+            var cards = await tools.Network.PlanAsync(order.Machine.Spec, order.Document.Node, record, ct);
+            if (!cards.SequenceEqual(record.Cards))
+            {
+                record = tools.Records.Put(record with { Cards = cards });
+            }
+
+            acceleration = await tools.Preparation.FindAccelerationAsync(ct);
+            var guest = await tools.Preparation.PrepareAsync(order.Machine, record, order.Document, TakenByOthers(), ct);
+            await LaunchAsync(guest, order, ct);
+            (problem, retryAt) = (null, null);
+            retries.Reset();
+            return true;
+        }
+        catch (Exception e) when (VmProblem.Of(e) is not null)
+        {
+            problem = VmProblem.Of(e)!;
+            problemGeneration = order.Machine.Generation;
+            Due = retryAt = now + retries.Next();
+            LogProblem(tools.Log, name, problem.Reason, problem.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Memory that other machines take; set by the reconciler.</summary>
+    public Func<long> TakenByOthers { get; set; } = () => 0;
+
+    private async Task LaunchAsync(QemuGuest guest, VmOrder order, CancellationToken ct)
+    {
+        var starting = record!;
+        var paths = VmPaths.Of(tools.Options, starting.Id);
+        var launch = new VmLaunch
+        {
+            Paths = paths,
+            Arguments = QemuCommandLine.For(guest, paths),
+            User = new Unprivileged(starting.User, guest.Acceleration.Kvm ? KvmDevice.Group() : null),
+            Cgroup = tools.CgroupOf(starting),
+            MemoryBytes = QemuOverhead.Total(guest),
+            CpuLimit = guest.Spec.Cpu?.Limit?.Value,
+        };
+        // Of a run that was cut short between its start and its record.
+        await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, ct);
+        var (started, monitor) = await ConnectedAsync(starting, launch, ct);
+        process = started;
+        watch = new VmWatch(monitor, Wake);
+        record = tools.Records.Put(starting with
+        {
+            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm),
+            StopAsked = null,
+            Restarts = starting.LastExit is null ? starting.Restarts : starting.Restarts + 1,
+        });
+    }
+
+    private async Task<(VmProcess Process, QmpClient Monitor)> ConnectedAsync(VmRecord starting, VmLaunch launch, CancellationToken ct)
+    {
+        var taps = await tools.Network.ConnectAsync(starting, ct);
+        try
+        {
+            return await VmProcess.StartAsync(launch with { Taps = taps, Inside = tools.Network.Inside }, tools.Cgroups, tools.Time, ct);
+        }
+        catch
+        {
+            await tools.Network.DisconnectAsync(starting, CancellationToken.None);
+            throw;
+        }
+        finally
+        {
+            // QEMU has its own by now; with the last of them the links go.
+            foreach (var tap in taps)
+            {
+                tap.Dispose();
+            }
+        }
+    }
+
+    // Asks the guest, waits, then ends QEMU. False: nothing runs.
+    private async Task<bool> StopAsync(TimeSpan grace, DateTimeOffset now, CancellationToken ct)
+    {
+        if (record?.Run is null || process is null)
+        {
+            return false;
+        }
+
+        if (record.StopAsked is not { } asked)
+        {
+            record = tools.Records.Put(record with { StopAsked = now });
+            // A guest that stands still hears nothing.
+            if (guestState is "paused" or "prelaunch")
+            {
+                await CommandAsync("cont", ct);
+            }
+
+            await CommandAsync("system_powerdown", ct);
+            asked = now;
+        }
+
+        if (now - asked >= grace)
+        {
+            if (process.IsAlive)
+            {
+                await process.TerminateAsync(ct);
+            }
+
+            return true;
+        }
+
+        Due = asked + grace;
+        // QEMU's end wakes the owner by its monitor; while it is passed over here, nothing runs any more only after that.
+        return false;
+    }
+
+    private async Task<bool> RemoveAsync()
+    {
+        if (record is not { Run: null } off)
+        {
+            return false;
+        }
+
+        var paths = VmPaths.Of(tools.Options, off.Id);
+        // After a boot not even its directory is there.
+        if (File.Exists(paths.Seed))
+        {
+            File.Delete(paths.Seed);
+        }
+
+        if (Directory.Exists(paths.RunDirectory))
+        {
+            Directory.Delete(paths.RunDirectory, recursive: true);
+        }
+
+        tools.Network.Release(off);
+        tools.Records.Remove(off);
+        record = null;
+        (problem, retryAt, adopted) = (null, null, true);
+        if (Order is null)
+        {
+            await tools.Store.RemoveObservedMachineAsync(name, CancellationToken.None);
+            reported = null;
+        }
+
+        return Order is not null;
+    }
+
+    // False: QEMU refused it, or is gone.
+    private async Task<bool> CommandAsync(string command, CancellationToken ct)
+    {
+        try
+        {
+            await watch!.Monitor.ExecuteAsync(command, ct: ct);
+            return true;
+        }
+        catch (Exception e) when (e is QmpException or QmpCommandException)
+        {
+            LogProblem(tools.Log, name, command, e.Message);
+            return false;
+        }
+    }
+
+    private async Task ReportAsync(CancellationToken ct)
+    {
+        if (Order is not { } order)
+        {
+            if (record is null && reported is not null)
+            {
+                await tools.Store.RemoveObservedMachineAsync(name, ct);
+                reported = null;
+            }
+
+            return;
+        }
+
+        var told = problemGeneration == order.Machine.Generation && record?.Run is null ? problem : null;
+        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told), acceleration, reported, tools.Time.GetUtcNow()) with { Node = order.Document.Node };
+        if (reported is null || !BytesOf(status).AsSpan().SequenceEqual(BytesOf(reported)))
+        {
+            await tools.Store.WriteObservedAsync(new ObservedVirtualMachine(name, order.Machine.Uid, status), ct);
+            reported = status;
+        }
+    }
+
+    private static int GraceOf(VmOrder order) => order.Machine.Spec.TerminationGracePeriodSeconds ?? DefaultGraceSeconds;
+
+    private static byte[] BytesOf(VirtualMachineInstanceStatus status) => JsonSerializer.SerializeToUtf8Bytes(status, ContractsJson.Default.VirtualMachineInstanceStatus);
+}

@@ -1,0 +1,47 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace EdgeVirt.Node.VirtualMachines;
+
+/// <summary>Where one virtual machine keeps what. Pure.</summary>
+/// <param name="DataDirectory">What outlives a reboot: disks, variables, logs, its record.</param>
+/// <param name="RunDirectory">What does not: sockets. Its user owns it.</param>
+internal sealed record VmPaths(string DataDirectory, string RunDirectory)
+{
+    // Short, because the path of a Unix socket stays below 108 bytes.
+    private const string RunName = "vm";
+
+    /// <summary>Its monitor.</summary>
+    public string Qmp => Path.Combine(RunDirectory, "qmp");
+
+    /// <summary>Its serial console.</summary>
+    public string Serial => Path.Combine(RunDirectory, "tty");
+
+    /// <summary>Its display.</summary>
+    public string Vnc => Path.Combine(RunDirectory, "vnc");
+
+    /// <summary>The guest agent's channel.</summary>
+    public string Agent => Path.Combine(RunDirectory, "qga");
+
+    /// <summary>What the serial console said.</summary>
+    public string SerialLog => Path.Combine(DataDirectory, "serial.log");
+
+    /// <summary>What QEMU itself said.</summary>
+    public string QemuLog => Path.Combine(DataDirectory, "qemu.log");
+
+    /// <summary>The variables of its UEFI.</summary>
+    public string Variables => Path.Combine(DataDirectory, "variables.fd");
+
+    /// <summary>What cloud-init is told. It may hold secrets, so it never lies on the disk.</summary>
+    public string Seed => RunDirectory + ".iso";
+
+    /// <summary>The file of a disk.</summary>
+    public string Disk(string name) => Path.Combine(DataDirectory, "disks", name);
+
+    /// <summary>Those of a machine of this node.</summary>
+    /// <param name="options">Say where the node keeps things.</param>
+    /// <param name="id">The machine's id on the node.</param>
+    public static VmPaths Of(NodeOptions options, string id) => new(
+        Path.GetFullPath(Path.Combine(options.DataDir, "virtual-machines", id)),
+        Path.GetFullPath(Path.Combine(options.RunDir, RunName, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(0, 4)))));
+}

@@ -1,0 +1,91 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.VirtualMachines.Qemu;
+
+namespace EdgeVirt.Node.VirtualMachines;
+
+/// <summary>A machine as its owner sees it.</summary>
+/// <param name="Record">What is written down; null: nothing is there yet.</param>
+/// <param name="GuestState">QEMU's word for what the guest does (<c>query-status</c>); null: it does not run or does not answer.</param>
+/// <param name="Happened">What QEMU said since it is listened to.</param>
+/// <param name="Problem">Why it is not Ready; null: no such thing.</param>
+internal sealed record VmView(VmRecord? Record, string? GuestState, VmHappenings? Happened, VmProblem? Problem);
+
+/// <summary>What is told to the hub. Pure.</summary>
+internal static class VmReport
+{
+    public static VirtualMachineInstanceStatus Make(
+        VirtualMachinePower power, long generation, VmView view, AccelerationResult? acceleration, VirtualMachineInstanceStatus? before, DateTimeOffset now)
+    {
+        var run = view.Record?.Run;
+        List<Condition> conditions = [ReadyOf(power, generation, view)];
+        if (run is not null)
+        {
+            conditions.Add(!run.IsEmulated
+                ? new Condition { Type = ConditionTypes.Accelerated, Status = ConditionStatus.True, Reason = AcceleratedReasons.Accelerated }
+                : new Condition
+                {
+                    Type = ConditionTypes.Accelerated,
+                    Status = ConditionStatus.False,
+                    Reason = acceleration is { IsKvm: false } ? acceleration.Reason : AcceleratedReasons.KvmUnproven,
+                    Message = acceleration is { IsKvm: false } ? acceleration.Message : "it was started without KVM",
+                });
+        }
+
+        return new VirtualMachineInstanceStatus
+        {
+            // The hub knows which node it is.
+            Node = before?.Node ?? "",
+            ObservedGeneration = generation,
+            Address = view.Record is { Cards: [var first, ..] } ? first.Address : null,
+            State = StateOf(power, view),
+            RestartCount = view.Record?.Restarts ?? 0,
+            StartedAt = run?.StartedAt,
+            LastExit = view.Record?.LastExit,
+            Conditions = [.. conditions.Select(condition => Dated(condition, before, now))],
+        };
+    }
+
+    private static VirtualMachineState StateOf(VirtualMachinePower power, VmView view) => view switch
+    {
+        { Record: null } or { Record.Run: null } => power == VirtualMachinePower.Stopped || view.Problem?.Reason is ReadyReasons.Completed or ReadyReasons.Failed ? VirtualMachineState.Stopped : VirtualMachineState.Waiting,
+        { GuestState: "running" } => VirtualMachineState.Running,
+        { GuestState: "paused" or "io-error" or "prelaunch" or "suspended" } => VirtualMachineState.Paused,
+        _ => VirtualMachineState.Waiting,
+    };
+
+    private static Condition ReadyOf(VirtualMachinePower power, long generation, VmView view)
+    {
+        if (view.Problem is { } problem)
+        {
+            return Ready(ConditionStatus.False, problem.Reason, problem.Message);
+        }
+
+        if (view.Record?.Run is not { } run)
+        {
+            return power == VirtualMachinePower.Stopped
+                ? Ready(ConditionStatus.True, ReadyReasons.Stopped, "it is off, as asked")
+                : Ready(ConditionStatus.False, ReadyReasons.Starting, null);
+        }
+
+        if (view.Record.StopAsked is not null)
+        {
+            return Ready(ConditionStatus.False, ReadyReasons.Stopping, "its guest was asked to end");
+        }
+
+        return view.GuestState switch
+        {
+            "io-error" => Ready(ConditionStatus.False, ReadyReasons.DiskFailed, $"the guest stands still because a disk failed ({view.Happened?.FailedDisk ?? "which one is not known"}); it is tried again, free space or replace the disk"),
+            "paused" or "prelaunch" when power == VirtualMachinePower.Paused => Ready(ConditionStatus.True, ReadyReasons.Paused, "it stands still, as asked"),
+            "running" when power == VirtualMachinePower.Running => Ready(ConditionStatus.True, ReadyReasons.Ready, run.Generation < generation ? "what changed is in force from its next start on" : null),
+            _ => Ready(ConditionStatus.False, ReadyReasons.Starting, null),
+        };
+    }
+
+    private static Condition Ready(ConditionStatus status, string reason, string? message) =>
+        new() { Type = ConditionTypes.Ready, Status = status, Reason = reason, Message = message };
+
+    private static Condition Dated(Condition condition, VirtualMachineInstanceStatus? before, DateTimeOffset now) => condition with
+    {
+        LastTransitionTime = before?.Conditions.FirstOrDefault(old => old.Type == condition.Type && old.Status == condition.Status)?.LastTransitionTime ?? now,
+    };
+}

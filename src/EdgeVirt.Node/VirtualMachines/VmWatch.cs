@@ -1,0 +1,76 @@
+using EdgeVirt.Node.VirtualMachines.Qmp;
+
+namespace EdgeVirt.Node.VirtualMachines;
+
+/// <summary>What a QEMU said of itself since somebody listens to it.</summary>
+/// <param name="ShutdownReason">Why it ends, in QEMU's words; null: it does not.</param>
+/// <param name="IsPanicked">The guest's kernel gave up.</param>
+/// <param name="Resets">How often the guest was reset.</param>
+/// <param name="FailedDisk">Node of the newest disk that failed, and what failed; null: none since the guest went on.</param>
+internal sealed record VmHappenings(string? ShutdownReason, bool IsPanicked, int Resets, string? FailedDisk);
+
+/// <summary>Listens to the events of a QEMU from the moment at which its monitor was connected.</summary>
+internal sealed class VmWatch : IAsyncDisposable
+{
+    private readonly Action woken;
+    private readonly Task listening;
+    private volatile VmHappenings seen = new(null, false, 0, null);
+
+    /// <param name="monitor">Owned from now on.</param>
+    /// <param name="woken">Called on any thread when something happened.</param>
+    public VmWatch(QmpClient monitor, Action woken)
+    {
+        Monitor = monitor;
+        this.woken = woken;
+        listening = Task.Run(ListenAsync);
+    }
+
+    public QmpClient Monitor { get; }
+
+    public VmHappenings Seen => seen;
+
+    /// <summary>The connection ended: QEMU did, or it broke the protocol.</summary>
+    public bool IsOver => listening.IsCompleted;
+
+    public async ValueTask DisposeAsync()
+    {
+        await Monitor.DisposeAsync();
+        await listening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>What an event changes. Pure.</summary>
+    internal static VmHappenings After(VmHappenings before, QmpEvent happened) => happened.Name switch
+    {
+        "SHUTDOWN" => before with { ShutdownReason = happened.Text("reason") ?? "unknown" },
+        "GUEST_PANICKED" => before with { IsPanicked = true },
+        "RESET" when happened.Flag("guest") => before with { Resets = before.Resets + 1 },
+        "BLOCK_IO_ERROR" when happened.Text("action") == "stop" => before with
+        {
+            FailedDisk = $"{happened.Text("node-name") ?? happened.Text("device")}: {happened.Text("operation") ?? "io"}: {happened.Text("reason") ?? "error"}",
+        },
+        "RESUME" => before with { FailedDisk = null },
+        _ => before,
+    };
+
+    private async Task ListenAsync()
+    {
+        try
+        {
+            await foreach (var happened in Monitor.Events.ReadAllAsync())
+            {
+                var before = seen;
+                seen = After(before, happened);
+                if (seen != before || happened.Name is "STOP" or "RESUME")
+                {
+                    woken();
+                }
+            }
+        }
+        catch (QmpException)
+        {
+            // The owner sees that it is over, and finds out what became of QEMU.
+        }
+
+        woken();
+    }
+}

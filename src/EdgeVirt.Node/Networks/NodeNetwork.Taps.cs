@@ -22,6 +22,9 @@ internal sealed partial class NodeNetwork
     /// <summary>Prefix length of the addresses on the bridge.</summary>
     public int PrefixLength => pool.PrefixLength;
 
+    /// <summary>Completes when workloads have their addresses and ports back; see <see cref="RecoverAsync"/>.</summary>
+    public Task RecoveredAsync(CancellationToken ct) => recovered.Task.WaitAsync(ct);
+
     /// <summary>Runs synchronous work in the network that the bridge is in; a program started in it is there too.</summary>
     public T Inside<T>(Func<T> work) => OnHost(work);
 
@@ -41,7 +44,7 @@ internal sealed partial class NodeNetwork
             return [];
         }
 
-        await recovered.Task.WaitAsync(ct);
+        await RecoveredAsync(ct);
         await EnsureAsync(ct);
         List<SafeFileHandle> made = [];
         try

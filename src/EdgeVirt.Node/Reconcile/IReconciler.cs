@@ -19,6 +19,13 @@ internal interface IReconciler
     event Action? Woken;
 
     /// <summary>
+    /// Takes back what the records of an earlier run of the agent hold of what reconcilers share: addresses, node ports. Each has done
+    /// so before the first makes a pass, so that nobody takes it for free. Must not wait for anything but files.
+    /// Where it throws, the host logs it, and passes begin all the same.
+    /// </summary>
+    ValueTask ReclaimAsync(CancellationToken ct) => ValueTask.CompletedTask;
+
+    /// <summary>
     /// One pass. Returns when to look again at the latest; null: only when woken (the host resyncs now and then in
     /// any case). Throws when it could not finish: the host logs it and tries again with backoff.
     /// </summary>

@@ -30,7 +30,30 @@ internal sealed partial class ReconcilerHost(
     {
         var first = loops.Select(loop => loop.FirstPass.Task);
         _ = Task.WhenAll(first).ContinueWith(_ => firstPasses.TrySetResult(), TaskScheduler.Default);
+        await Task.Yield();
+        foreach (var loop in loops)
+        {
+            await ReclaimAsync(loop.Reconciler, stoppingToken);
+        }
+
         await Task.WhenAll(loops.Select(loop => RunAsync(loop, stoppingToken)));
+    }
+
+    private async Task ReclaimAsync(IReconciler reconciler, CancellationToken ct)
+    {
+        try
+        {
+            await reconciler.ReclaimAsync(ct);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+        }
+#pragma warning disable CA1031 // As with a pass: one that fails must not keep the others from theirs.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogReclaimFailed(reconciler.Name, e);
+        }
     }
 
     private async Task RunAsync(Loop loop, CancellationToken ct)
@@ -88,6 +111,9 @@ internal sealed partial class ReconcilerHost(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Reconciling {Reconciler} failed ({Failures} in a row); again in {Seconds:F1} s")]
     private partial void LogPassFailed(string reconciler, int failures, double seconds, Exception e);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Reconciling {Reconciler}: what an earlier run of the agent held could not be taken back yet")]
+    private partial void LogReclaimFailed(string reconciler, Exception e);
 
     private sealed class Loop(IReconciler reconciler)
     {

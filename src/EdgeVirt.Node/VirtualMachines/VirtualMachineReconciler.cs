@@ -17,6 +17,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
     private readonly ConcurrentDictionary<string, Work> works = new();
     private readonly CancellationTokenSource lifetime = new();
     private DesiredSnapshot? applied;
+    private bool reclaimed;
     private bool recovered;
 
     public event Action? Woken;
@@ -25,11 +26,33 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
     public IReadOnlyList<StoreArea> Reads { get; } = [StoreArea.Desired];
 
+    public ValueTask ReclaimAsync(CancellationToken ct)
+    {
+        if (!reclaimed)
+        {
+            works.Clear();
+            tools.Records.Load();
+            foreach (var record in tools.Records.All)
+            {
+                WorkOf(record.Name).Owner.Adopt(record);
+            }
+
+            reclaimed = true;
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
     public async ValueTask<TimeSpan?> ReconcileAsync(CancellationToken ct)
     {
         if (!recovered)
         {
-            await RecoverAsync(ct);
+            await ReclaimAsync(ct);
+            foreach (var observed in await tools.Store.ReadObservedMachinesAsync(ct))
+            {
+                WorkOf(observed.Name).Owner.Adopt(observed);
+            }
+
             recovered = true;
         }
 
@@ -100,21 +123,6 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         while (works.Values.FirstOrDefault(work => work.IsBusy) is { } busy)
         {
             await busy.Running;
-        }
-    }
-
-    private async Task RecoverAsync(CancellationToken ct)
-    {
-        works.Clear();
-        tools.Records.Load();
-        foreach (var record in tools.Records.All)
-        {
-            WorkOf(record.Name).Owner.Adopt(record);
-        }
-
-        foreach (var observed in await tools.Store.ReadObservedMachinesAsync(ct))
-        {
-            WorkOf(observed.Name).Owner.Adopt(observed);
         }
     }
 

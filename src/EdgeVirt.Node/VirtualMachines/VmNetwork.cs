@@ -39,10 +39,17 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
     /// <param name="spec">What is wanted.</param>
     /// <param name="node">The node's name.</param>
     /// <param name="record">What it had.</param>
+    /// <param name="ct">Gives up.</param>
     /// <exception cref="AddressesExhaustedException">No address is free.</exception>
-    public IReadOnlyList<VmCard> Plan(VirtualMachineSpec spec, string node, VmRecord record)
+    public async Task<IReadOnlyList<VmCard>> PlanAsync(VirtualMachineSpec spec, string node, VmRecord record, CancellationToken ct)
     {
         var wanted = spec.Interfaces ?? Default;
+        if (wanted.Any(card => record.Cards.All(one => one.Name != card.Name)))
+        {
+            // Else it might be that of a workload which has not been found again yet.
+            await network.RecoveredAsync(ct);
+        }
+
         foreach (var gone in record.Cards.Where(card => wanted.All(one => one.Name != card.Name)))
         {
             network.Free(gone.Address);
@@ -58,7 +65,10 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
         ];
     }
 
-    /// <summary>Takes the addresses of a machine that is there since before this run of the agent.</summary>
+    /// <summary>
+    /// Takes back what a machine has since before this run of the agent: its addresses, and where it ran its node ports and what its guest
+    /// is told. Before the rules are made and anybody takes an address.
+    /// </summary>
     public void Recover(VmRecord record)
     {
         foreach (var card in record.Cards)
@@ -69,15 +79,13 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
         if (record.Run is not null)
         {
             network.Reserve(record.Id, ForwardsOf(record));
+            leases.Set(record.Id, LeasesOf(record));
         }
     }
 
-    /// <summary>Gives a machine that runs since before this run of the agent what the agent has to do for it.</summary>
-    public async Task AdoptAsync(VmRecord record, CancellationToken ct)
-    {
-        leases.Set(record.Id, LeasesOf(record));
-        await network.AdoptTapsAsync(record.Id, ct);
-    }
+    /// <summary>Publishes the ports of a machine that runs since before this run of the agent. Again is no failure.</summary>
+    /// <exception cref="IOException">A tool or the kernel refused.</exception>
+    public Task AdoptAsync(VmRecord record, CancellationToken ct) => network.AdoptTapsAsync(record.Id, ct);
 
     /// <summary>Makes its links, has its guest told its addresses, and publishes its ports.</summary>
     /// <returns>Open links, to be handed to QEMU and closed here.</returns>

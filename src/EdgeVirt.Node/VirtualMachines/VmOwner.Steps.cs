@@ -91,7 +91,7 @@ internal sealed partial class VmOwner
         try
         {
             record ??= tools.Records.Ensure(name, order.Machine.Uid);
-            var cards = tools.Network.Plan(order.Machine.Spec, order.Document.Node, record);
+            var cards = await tools.Network.PlanAsync(order.Machine.Spec, order.Document.Node, record, ct);
             if (!cards.SequenceEqual(record.Cards))
             {
                 record = tools.Records.Put(record with { Cards = cards });

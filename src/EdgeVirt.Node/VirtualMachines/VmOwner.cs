@@ -115,8 +115,15 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         if (process is null)
         {
             await AdoptAsync(run, ct);
-            adopted = true;
         }
+
+        if (process is not null && !adopted)
+        {
+            // By itself, so that it is tried again where a tool refused.
+            await tools.Network.AdoptAsync(record, ct);
+        }
+
+        adopted = true;
 
         if (process is { IsAlive: true })
         {
@@ -142,7 +149,6 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         }
 
         process = known.Process;
-        await tools.Network.AdoptAsync(record, ct);
         if (known.Monitor is { } monitor)
         {
             watch = new VmWatch(monitor, Wake);

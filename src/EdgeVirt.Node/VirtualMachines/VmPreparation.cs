@@ -71,7 +71,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
     {
         var found = await FindAccelerationAsync(ct);
         return found.IsKvm || spec.Acceleration == VirtualMachineAcceleration.Preferred
-            ? found.Best
+            ? found.Best with { TscKilohertz = !found.IsKvm && spec.Machine == VirtualMachineModel.MicroVm ? await TimeStampCounter.KilohertzAsync(ct) : null }
             : throw new VmNotReadyException(new VmProblem(ReadyReasons.AccelerationMissing, found.Message));
     }
 

@@ -41,6 +41,20 @@ public sealed class ReconcilerHostTests
     }
 
     [Test]
+    public async Task Every_reconciler_has_taken_back_what_it_held_before_one_makes_a_pass()
+    {
+        var broken = new FakeReconciler { OnReclaim = () => throw new IOException("disk") };
+        var passes = -1;
+        var last = new FakeReconciler { OnReclaim = () => passes = reconciler.Passes + broken.Passes };
+        using var three = new ReconcilerHost([reconciler, broken, last], store, fixture.Time, NullLogger<ReconcilerHost>.Instance);
+        await three.StartAsync(default);
+        await three.FirstPasses.WaitAsync(Patience);
+        Assert.That(passes, Is.Zero);
+        Assert.That((reconciler.Passes, broken.Passes, last.Passes), Is.EqualTo((1, 1, 1)), "also the one that could not");
+        await three.StopAsync(default);
+    }
+
+    [Test]
     public async Task Wakes_on_what_the_reconciler_reads()
     {
         await host.StartAsync(default);
@@ -152,7 +166,15 @@ public sealed class ReconcilerHostTests
 
         public Task Hang { get; set; } = Task.CompletedTask;
 
+        public Action OnReclaim { get; set; } = () => { };
+
         public void Wake() => Woken?.Invoke();
+
+        public ValueTask ReclaimAsync(CancellationToken ct)
+        {
+            OnReclaim();
+            return ValueTask.CompletedTask;
+        }
 
         public async Task PassedAsync(int pass)
         {

@@ -304,6 +304,7 @@ public sealed class RealMachinesTests
         await agent.DisposeAsync();
         between?.Invoke();
         agent = new MachineAgent(options, images, Host);
+        await agent.Reconciler.ReclaimAsync(default);
         await agent.Network.RecoverAsync([], default);
     }
 

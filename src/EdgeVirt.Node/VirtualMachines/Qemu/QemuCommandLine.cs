@@ -17,7 +17,6 @@ internal static class QemuCommandLine
 
     private const int SerialNumberLength = 20;
 
-
     /// <summary>Prefix of the names that QEMU gives the disks' nodes; the number of the disk follows. Events name them.</summary>
     public const string DiskNode = "disk";
 
@@ -98,7 +97,7 @@ internal static class QemuCommandLine
             // These three are taken as they are, commas too.
             "-kernel", kernel.Path,
             .. kernel.Initrd is { } initrd ? (string[])["-initrd", initrd] : [],
-            .. kernel.CommandLine is { Length: > 0 } line ? (string[])["-append", line] : [],
+            .. CommandLine(guest, kernel) is { Length: > 0 } line ? (string[])["-append", line] : [],
         ],
         QemuBoot.Uefi uefi =>
         [
@@ -108,6 +107,17 @@ internal static class QemuCommandLine
         ],
         _ => ["-boot", "strict=on"],
     };
+
+    // microvm has no clock but the processors' own: with KVM a guest takes the kernel's (kvmclock), emulated it has the time-stamp counter alone. Linux measures that against
+    // the PIT, which a busy node disturbs; where it gives up, no tick ever comes (its ACPI says that there is no legacy hardware) and it stands still for good.
+    private static string? CommandLine(QemuGuest guest, QemuBoot.Kernel kernel)
+    {
+        var line = kernel.CommandLine ?? "";
+        return guest is { Spec.Machine: VirtualMachineModel.MicroVm, Acceleration: { Kvm: false, TscKilohertz: { } kilohertz } }
+            && !line.Split(' ').Any(word => word.StartsWith("tsc", StringComparison.Ordinal))
+            ? Invariant($"tsc_early_khz={kilohertz} tsc=reliable {line}").TrimEnd()
+            : line;
+    }
 
     private static string[] Monitor(VmPaths paths) =>
         ["-chardev", $"socket,id=qmp0,path={Escaped(paths.Qmp)},server=on,wait=off", "-mon", "chardev=qmp0,mode=control"];

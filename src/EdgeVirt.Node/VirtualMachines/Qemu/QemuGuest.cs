@@ -29,6 +29,9 @@ internal sealed record QemuGuest
 internal sealed record QemuAcceleration(bool Kvm, string CpuModel)
 {
     public static readonly QemuAcceleration Emulated = new(Kvm: false, "max");
+
+    /// <summary>How fast the guest's time-stamp counter counts: TCG passes the node's own on. Told where the guest has nothing to measure it by; null: not told.</summary>
+    public long? TscKilohertz { get; init; }
 }
 
 /// <summary>Formats of disks.</summary>

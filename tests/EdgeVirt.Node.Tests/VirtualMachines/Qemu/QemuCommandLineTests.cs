@@ -113,6 +113,18 @@ public sealed class QemuCommandLineTests
             """);
     }
 
+    [TestCase("console=ttyS0 panic=-1", "tsc_early_khz=2596144 tsc=reliable console=ttyS0 panic=-1")]
+    [TestCase(null, "tsc_early_khz=2596144 tsc=reliable")]
+    [TestCase("console=ttyS0 tsc=unstable", "console=ttyS0 tsc=unstable")]
+    public void An_emulated_microvm_is_told_how_fast_its_only_clock_is(string? line, string expected)
+    {
+        var kernel = new QemuBoot.Kernel("/k", null, line);
+        var told = QemuAcceleration.Emulated with { TscKilohertz = 2596144 };
+        Assert.That(For(Guests.Of(VirtualMachineModel.MicroVm, boot: kernel, acceleration: told)), Does.Contain(expected));
+        Assert.That(For(Guests.Of(VirtualMachineModel.Q35, boot: kernel, acceleration: told)), Has.None.Contains("tsc_early_khz"), "has others");
+        Assert.That(For(Guests.Of(VirtualMachineModel.MicroVm, boot: kernel, acceleration: told with { Kvm = true })), Has.None.Contains("tsc_early_khz"), "has kvmclock");
+    }
+
     [Test]
     public void A_virt_machine()
     {

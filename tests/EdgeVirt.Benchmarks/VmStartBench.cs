@@ -43,8 +43,8 @@ internal static class VmStartBench
             Name = "bench",
             Uuid = "5f0c8a4e-1d2b-8c3d-9e4f-0a1b2c3d4e5f",
             Spec = new VirtualMachineSpec { Machine = VirtualMachineModel.MicroVm, Memory = new VirtualMemorySpec { Size = Memory } },
-            Boot = new QemuBoot.Kernel(directory.Combine("vmlinuz"), initrd, "console=ttyS0 quiet reboot=t panic=-1"),
-            Acceleration = acceleration.Best,
+            Boot = new QemuBoot.Kernel(directory.Combine("vmlinuz"), initrd, "console=ttyS0 reboot=t panic=-1"),
+            Acceleration = acceleration.Best with { TscKilohertz = acceleration.IsKvm ? null : await TimeStampCounter.KilohertzAsync(default) },
         };
 
         var (ours, hand) = (new List<Sample>(), new List<Sample>());

@@ -52,6 +52,12 @@ internal sealed class NodeStatusSource(
             conditions.Set(
                 ConditionTypes.DesiredStateAccepted, ConditionStatus.Unknown, DesiredStateReasons.NoneYet, "The hub has not sent a desired state yet.");
         }
+        else if (!desired.IsWhole)
+        {
+            conditions.Set(
+                ConditionTypes.DesiredStateAccepted, ConditionStatus.Unknown, DesiredStateReasons.NoneYet,
+                $"An older agent stored revision {desired.Revision} without its virtual machines; they are left as they are until the hub has sent it again.");
+        }
 
         return facts with
         {

@@ -17,6 +17,12 @@ internal sealed class DesiredRecords(DataKey key)
     /// <summary>The record that makes the others a revision.</summary>
     public static readonly RecordKey MetaKey = new(StateDatabase.Meta, "desired");
 
+    /// <summary>
+    /// Of what kinds the records can be; raised with each new kind. An agent stores of a document what it knows, under the digest of the whole: by this number a
+    /// newer one sees that something may be missing. 1: virtual machines too.
+    /// </summary>
+    public const int Format = 1;
+
     private static DesiredStateJson Json => DesiredStateJson.Default;
 
     /// <summary>Takes a document apart into items; those of <paramref name="before"/> whose part is the same object are used again.</summary>
@@ -57,30 +63,54 @@ internal sealed class DesiredRecords(DataKey key)
     }
 
     /// <summary>The record that names the revision and vouches for its items.</summary>
-    public static StateRecord MetaOf(RevisionIdentity accepted, string node, IReadOnlyList<DesiredItem> items) =>
+    public static StateRecord MetaOf(StoredDesired desired, IReadOnlyList<DesiredItem> items) =>
         new(MetaKey, JsonSerializer.SerializeToUtf8Bytes(
-            new DesiredMeta(accepted.Sequence, accepted.Revision, accepted.Digest, node, Fingerprint(items)), Json.DesiredMeta));
+            new DesiredMeta(desired.Accepted.Sequence, desired.Accepted.Revision, desired.Accepted.Digest, desired.Document.Node, Fingerprint(items))
+            {
+                Format = desired.IsWhole ? Format : 0,
+            },
+            Json.DesiredMeta));
 
-    /// <summary>Puts a document together from records; null when they do not make up what the meta record vouches for.</summary>
-    public (DesiredMeta Meta, NodeDocument Document)? TryAssemble(IReadOnlyList<StateRecord> records)
+    /// <summary>By which <see cref="Format"/> records were written; null: nothing there says so.</summary>
+    public static int? FormatOf(IReadOnlyList<StateRecord> records)
     {
         try
         {
-            if (records.FirstOrDefault(record => record.Key == MetaKey)?.Data is not { } metaJson
-                || JsonSerializer.Deserialize(metaJson, Json.DesiredMeta) is not { } meta)
+            return MetaIn(records)?.Format;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Puts a document together from records; null when they do not make up what the meta record vouches for.</summary>
+    public StoredDesired? TryAssemble(IReadOnlyList<StateRecord> records)
+    {
+        try
+        {
+            if (MetaIn(records) is not { } meta)
             {
                 return null;
             }
+
+            // What lies there of a kind that its writer did not know is left from an agent before it.
+            var machines = meta.Format < 1 ? [] : Of(StateDatabase.VirtualMachines).Select(data => JsonSerializer.Deserialize(data, Json.DesiredVirtualMachine)!).ToList();
 
             var document = new NodeDocument
             {
                 Node = meta.Node,
                 Workloads = [.. Of(StateDatabase.Workloads).Select(data => JsonSerializer.Deserialize(data, Json.DesiredWorkload)!)],
-                VirtualMachines = Of(StateDatabase.VirtualMachines).Select(data => JsonSerializer.Deserialize(data, Json.DesiredVirtualMachine)!).ToList() is { Count: > 0 } machines ? machines : null,
+                VirtualMachines = machines.Count > 0 ? machines : null,
                 Configs = [.. Of(StateDatabase.Configs).Select(data => JsonSerializer.Deserialize(data, Json.DesiredConfig)!)],
                 Secrets = [.. Of(StateDatabase.Secrets).Select(data => Map(JsonSerializer.Deserialize(data, Json.DesiredSecret)!, key.Open))],
             };
-            return Fingerprint(ItemsOf(document)) == meta.Fingerprint ? (meta, document) : null;
+            return Fingerprint(ItemsOf(document)) != meta.Fingerprint
+                ? null
+                : new StoredDesired(meta.ToAccepted(), document)
+                {
+                    IsWhole = meta.Format >= Format || NodeDocument.DigestOf(document.ToBytes()).AsSpan().SequenceEqual(meta.Digest),
+                };
         }
         catch (Exception e) when (e is JsonException or CryptographicException)
         {
@@ -92,6 +122,9 @@ internal sealed class DesiredRecords(DataKey key)
             .OrderBy(record => record.Key.Id, StringComparer.Ordinal)
             .Select(record => record.Data!);
     }
+
+    private static DesiredMeta? MetaIn(IReadOnlyList<StateRecord> records) =>
+        records.FirstOrDefault(record => record.Key == MetaKey)?.Data is { } json ? JsonSerializer.Deserialize(json, Json.DesiredMeta) : null;
 
     // A sum, so that it does not depend on the order.
     private static ulong Fingerprint(IReadOnlyList<DesiredItem> items) => items.Aggregate(0UL, (sum, item) => unchecked(sum + item.Hash));
@@ -129,9 +162,21 @@ internal sealed record DesiredItem(RecordKey Key, object Part)
     }
 }
 
+/// <summary>A document as far as it is stored.</summary>
+/// <param name="Accepted">Which revision it is.</param>
+/// <param name="Document">What is known of it.</param>
+internal sealed record StoredDesired(RevisionIdentity Accepted, NodeDocument Document)
+{
+    /// <summary>False: an agent that did not know all of its kinds stored it, and what it did not know is missing.</summary>
+    public bool IsWhole { get; init; } = true;
+}
+
 /// <summary>Which revision the records make up.</summary>
 internal sealed record DesiredMeta(ulong Sequence, ulong Revision, byte[] Digest, string Node, ulong Fingerprint)
 {
+    /// <summary>See <see cref="DesiredRecords.Format"/>; agents from before it do not write it.</summary>
+    public int Format { get; init; }
+
     /// <summary>Which revision it is.</summary>
     public RevisionIdentity ToAccepted() => new(Sequence, Revision, Digest);
 }

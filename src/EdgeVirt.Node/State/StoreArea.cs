@@ -24,6 +24,12 @@ internal sealed record DesiredSnapshot(ulong Revision, NodeDocument? Document)
     /// <summary>SHA-256 of the bytes that were accepted; empty when a part of them was lost, so that the hub sends
     /// them again.</summary>
     public ReadOnlyMemory<byte> Digest { get; init; }
+
+    /// <summary>
+    /// False: an older agent stored the document, and of kinds that it did not know nothing is there. Until the hub has sent it again, nothing
+    /// may be concluded from their absence.
+    /// </summary>
+    public bool IsWhole { get; init; } = true;
 }
 
 /// <summary>What a reconciler saw of one workload.</summary>

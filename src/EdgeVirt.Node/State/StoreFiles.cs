@@ -21,7 +21,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
     private RevisionFiles? revisions;
     private SetFiles? sets;
     private DesiredRecords? records;
-    private Desired? current;
+    private StoredDesired? current;
     private ulong sequence;
     private bool isBehind;
 
@@ -30,7 +30,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
 
     private DesiredSnapshot Snapshot => current is null
         ? DesiredSnapshot.None
-        : new DesiredSnapshot(current.Accepted.Revision, current.Document) { Digest = current.Accepted.Digest };
+        : new DesiredSnapshot(current.Accepted.Revision, current.Document) { Digest = current.IsWhole ? current.Accepted.Digest : [], IsWhole = current.IsWhole };
 
     /// <summary>Reads what is there, quarantines what is damaged, and makes the rest whole again.</summary>
     public StoreContent Load()
@@ -43,18 +43,21 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
 
         var kept = revisions.Read();
         var content = database.Read();
-        var assembled = records.TryAssemble(content.Records);
+        var fromDatabase = records.TryAssemble(content.Records);
+        var format = DesiredRecords.FormatOf(content.Records) ?? DesiredRecords.Format;
         var faults = content.Faults.ToList();
-        if (assembled is null && content.Records.Any(record => record.Key.Collection is not (StateDatabase.Observed or StateDatabase.ObservedMachines)))
+        // A newer agent may have stored kinds that this one does not know.
+        if (fromDatabase is null && format <= DesiredRecords.Format && content.Records.Any(record => record.Key.Collection is not (StateDatabase.Observed or StateDatabase.ObservedMachines)))
         {
             faults.Add("the desired state");
         }
 
         var workloads = ReadObserved(content.Records, StateDatabase.Observed, DesiredStateJson.Default.ObservedWorkload, faults);
         var machines = ReadObserved(content.Records, StateDatabase.ObservedMachines, DesiredStateJson.Default.ObservedVirtualMachine, faults);
-        var fromDatabase = assembled is { } found ? new Desired(found.Meta.ToAccepted(), found.Document) : null;
-        var fromFile = kept.Count > 0 ? new Desired(kept[0].Identity, NodeDocument.FromBytes(kept[0].Bytes.Span)) : null;
-        current = fromFile?.Accepted.Sequence > (fromDatabase?.Accepted.Sequence ?? 0) ? fromFile : fromDatabase ?? fromFile;
+        var fromFile = kept.Count > 0 ? new StoredDesired(kept[0].Identity, NodeDocument.FromBytes(kept[0].Bytes.Span)) : null;
+        // The files have the bytes that came, whoever wrote them.
+        var least = (fromDatabase?.Accepted.Sequence ?? 0) + (fromDatabase?.IsWhole == false ? 0 : 1UL);
+        current = fromFile?.Accepted.Sequence >= least ? fromFile : fromDatabase ?? fromFile;
         sequence = current?.Accepted.Sequence ?? 0;
 
         if (faults.Count > 0)
@@ -64,6 +67,11 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         else if (content.State == SealState.Missing && kept.Count > 0)
         {
             Replace("the file is missing");
+        }
+        else if (format != DesiredRecords.Format)
+        {
+            LogOtherVersion(current?.Accepted.Revision ?? 0);
+            Rebuild();
         }
         else if (content.State == SealState.Unfinished)
         {
@@ -79,7 +87,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
             }
         }
 
-        if (current is not null && (kept.Count == 0 || kept[0].Sequence < sequence))
+        if (current is { IsWhole: true } && (kept.Count == 0 || kept[0].Sequence < sequence))
         {
             RestoreRevisionFile(current);
         }
@@ -103,7 +111,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
 
         sequence = accepted.Sequence;
-        current = new Desired(accepted.Identity, document);
+        current = new StoredDesired(accepted.Identity, document);
         Store();
         return Snapshot;
     }
@@ -185,7 +193,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         var keys = items.Select(item => item.Key).ToHashSet();
         var changed = items.Where(item => stored.GetValueOrDefault(item.Key)?.Hash != item.Hash).Select(item => records!.Seal(item));
         var gone = stored.Keys.Where(key => !keys.Contains(key)).Select(key => new StateRecord(key, null));
-        if (Write([.. changed, .. gone, DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items)]))
+        if (Write([.. changed, .. gone, DesiredRecords.MetaOf(current, items)]))
         {
             Remember(items);
         }
@@ -240,7 +248,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
             if (current is not null)
             {
                 all.AddRange(items.Select(records!.Seal));
-                all.Add(DesiredRecords.MetaOf(current.Accepted, current.Document.Node, items));
+                all.Add(DesiredRecords.MetaOf(current, items));
             }
 
             database.Write(all);
@@ -266,7 +274,7 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
         }
     }
 
-    private void RestoreRevisionFile(Desired desired)
+    private void RestoreRevisionFile(StoredDesired desired)
     {
         var bytes = desired.Document.ToBytes();
         var restored = new AcceptedRevision(desired.Accepted.Sequence, desired.Accepted.Revision, bytes);
@@ -289,8 +297,9 @@ internal sealed partial class StoreFiles(NodeOptions options, Quarantine quarant
     [LoggerMessage(Level = LogLevel.Error, Message = "State could not be written; it is held in memory until it can be")]
     private partial void LogWriteFailed(Exception e);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Another version of the agent stored the state: it is rebuilt with revision {Revision}")]
+    private partial void LogOtherVersion(ulong revision);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "Power went while the state was being written: it is rebuilt with revision {Revision}, and workloads are looked at anew")]
     private partial void LogUnfinished(ulong revision);
-
-    private sealed record Desired(RevisionIdentity Accepted, NodeDocument Document);
 }

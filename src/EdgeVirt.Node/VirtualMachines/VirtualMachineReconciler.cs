@@ -57,8 +57,8 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         }
 
         var desired = await tools.Store.ReadDesiredAsync(ct);
-        // Before the first accepted document nothing is touched.
-        if (desired.Document is not { } document)
+        // Before the first accepted document nothing is touched, nor while it may be one from which an older agent dropped the machines.
+        if (desired is not { Document: { } document, IsWhole: true })
         {
             return null;
         }

@@ -209,7 +209,12 @@ internal sealed partial class VmOwner
         }
 
         var paths = VmPaths.Of(tools.Options, off.Id);
-        File.Delete(paths.Seed);
+        // After a boot not even its directory is there.
+        if (File.Exists(paths.Seed))
+        {
+            File.Delete(paths.Seed);
+        }
+
         if (Directory.Exists(paths.RunDirectory))
         {
             Directory.Delete(paths.RunDirectory, recursive: true);

@@ -1,16 +1,19 @@
+using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Networks;
+using EdgeVirt.Node.State;
+using EdgeVirt.Node.Tests.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Testing;
 
 namespace EdgeVirt.Node.Tests.VirtualMachines;
 
-/// <summary>What machines have of the node's network, over a restart of the agent; no guest runs.</summary>
+/// <summary>What is kept of machines when the agent is started again; no guest runs.</summary>
 [Category("root")]
-public sealed class VmNetworkTests
+public sealed class AgentRestartTests
 {
     private const string Card = "52:54:00:00:00:01";
     private TempDirectory directory = null!;
@@ -62,6 +65,50 @@ public sealed class VmNetworkTests
 
         NetworkNamespaces.Delete(directory.Combine("w.netns"));
         await after.Network.RemoveAsync(default);
+    }
+
+    [Test]
+    public async Task A_machine_that_an_older_agent_dropped_from_the_document_keeps_its_disks_until_the_hub_has_sent_it_whole()
+    {
+        var machine = new DesiredVirtualMachine
+        {
+            Name = "router", Uid = "01234567-router", Generation = 1, Spec = new VirtualMachineSpec { Power = VirtualMachinePower.Stopped, Memory = new VirtualMemorySpec { Size = Guests.QuantityOf("256Mi") } },
+        };
+        var whole = new NodeDocument { Node = "n1", VirtualMachines = [machine] };
+        string disk;
+        await using (var before = new MachineAgent(options, new NoImages(), Host))
+        {
+            await before.DesireAsync(1, machine);
+            before.Records.Ensure("router", machine.Uid);
+            disk = VmPaths.Of(options, "router-01234567").Disk("root");
+            Directory.CreateDirectory(Path.GetDirectoryName(disk)!);
+            await File.WriteAllTextAsync(disk, "all that there is");
+        }
+
+        // As it is stored by an agent that knows no machines, with the files of its revisions lost.
+        var without = whole with { VirtualMachines = null };
+        var meta = DesiredRecords.MetaOf(
+            new StoredDesired(new RevisionIdentity(1, 1, NodeDocument.DigestOf(whole.ToBytes())), without) { IsWhole = false }, DesiredRecords.ItemsOf(without));
+        using (var database = new StateDatabase(Path.Combine(options.StateDirectory, "node.db")))
+        {
+            database.Read();
+            database.Write([new StateRecord(new RecordKey(StateDatabase.VirtualMachines, "router"), null), meta]);
+        }
+
+        Directory.Delete(Path.Combine(options.StateDirectory, "desired"), recursive: true);
+        await using var after = new MachineAgent(options, new NoImages(), Host);
+        await after.Reconciler.ReclaimAsync(default);
+        await after.Reconciler.ReconcileAsync(default);
+        await after.Reconciler.SettledAsync();
+        Assert.That(File.Exists(disk), "a document without machines says nothing of them");
+
+        await after.DesireAsync(1, machine);
+        await after.UntilAsync("router", status => status.State == VirtualMachineState.Stopped);
+        Assert.That(File.Exists(disk), "and they are wanted still");
+
+        await after.DesireAsync(2);
+        await after.UntilGoneAsync("router");
+        Assert.That(File.Exists(disk), Is.False, "one that nobody wants goes");
     }
 
     private static async Task<string> RulesAsync(MachineAgent agent) =>

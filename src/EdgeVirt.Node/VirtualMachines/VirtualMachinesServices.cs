@@ -6,6 +6,7 @@ using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
+using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using Microsoft.Extensions.DependencyInjection;
@@ -43,7 +44,8 @@ internal static class VirtualMachinesServices
             Time = provider.GetRequiredService<TimeProvider>(),
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),
         })
-        .AddSingleton<IReconciler, VirtualMachineReconciler>();
+        .AddSingleton<IReconciler, VirtualMachineReconciler>()
+        .AddConsoles();
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();
 

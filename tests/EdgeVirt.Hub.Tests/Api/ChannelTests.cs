@@ -8,6 +8,7 @@ using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Hub.Access;
 using EdgeVirt.Hub.Audit;
 using EdgeVirt.Hub.Resources;
+using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Tunnels;
 using Google.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
@@ -253,7 +254,7 @@ internal sealed class ChannelTests
     private static TunnelFrame DataOf(StreamMessage message) => new() { Channel = 1, Data = ByteString.CopyFrom(StreamMessages.ToBytes(message).Span) };
 
     private static Task<(string? Node, int Status, ApiError? Error)> WorkloadNodes(ResourceStore store) =>
-        EdgeVirt.Hub.Api.WorkloadNodes.FindAsync(store, "web", null, default);
+        EdgeVirt.Hub.Api.PlacedNodes.FindAsync(store, PlacedKind.Workload, "web", null, default);
 
     private static Task SendAsync(ClientWebSocket socket, TunnelFrame frame) =>
         socket.SendAsync(frame.ToByteArray(), WebSocketMessageType.Binary, true, CancellationToken.None);

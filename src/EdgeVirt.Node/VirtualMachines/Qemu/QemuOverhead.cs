@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.VirtualMachines.Consoles;
 
 namespace EdgeVirt.Node.VirtualMachines.Qemu;
 
@@ -21,7 +22,8 @@ internal static class QemuOverhead
     /// <summary>Bytes beside the guest's memory.</summary>
     public static long Of(QemuGuest guest) =>
         Base
-        + (guest.Spec.Machine == VirtualMachineModel.MicroVm ? 0 : Display)
+        + (guest.Display == VirtualDisplayType.None ? 0 : Display)
+        + ConsoleSpool.MostBytes
         + (PerCore * (guest.Spec.Cpu?.Cores ?? 1))
         + (PerDisk * guest.Disks.Count)
         + (guest.Acceleration.Kvm ? 0 : Emulation);

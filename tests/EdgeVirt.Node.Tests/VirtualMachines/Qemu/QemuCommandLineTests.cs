@@ -42,7 +42,7 @@ public sealed class QemuCommandLineTests
             -boot strict=on
             -chardev socket,id=qmp0,path=/run/e/vm/1/qmp,server=on,wait=off
             -mon chardev=qmp0,mode=control
-            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/data/vm-1/serial.log,logappend=on
+            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/run/e/vm/1.tty/log,logappend=on
             -serial chardev:serial0
             -blockdev {"driver":"qcow2","read-only":true,"backing":null,"node-name":"disk0-base","file":{"driver":"file","filename":"/data/base/abc","read-only":true}}
             -blockdev {"driver":"qcow2","discard":"unmap","backing":"disk0-base","node-name":"disk0","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
@@ -97,7 +97,7 @@ public sealed class QemuCommandLineTests
             -append console=ttyS0 panic=-1
             -chardev socket,id=qmp0,path=/run/e/vm/1/qmp,server=on,wait=off
             -mon chardev=qmp0,mode=control
-            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/data/vm-1/serial.log,logappend=on
+            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/run/e/vm/1.tty/log,logappend=on
             -serial chardev:serial0
             -blockdev {"driver":"raw","discard":"unmap","node-name":"disk0","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
             -device virtio-blk-device,drive=disk0,id=disk0-device,serial=root,werror=stop,rerror=stop

@@ -9,11 +9,11 @@ public sealed class ConsoleSeatsTests
 {
     private const string Router = ConsoleVerb.Place + "router-1";
 
-    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 11, 27, 5, 0, 0, TimeSpan.Zero));
+    private FakeTimeProvider time = null!;
     private ConsoleSeats seats = null!;
 
     [SetUp]
-    public void SetUp() => seats = new ConsoleSeats(time);
+    public void SetUp() => seats = new ConsoleSeats(time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 27, 5, 0, 0, TimeSpan.Zero)));
 
     [Test]
     public async Task A_second_one_is_refused_with_who_has_it_and_since_when()

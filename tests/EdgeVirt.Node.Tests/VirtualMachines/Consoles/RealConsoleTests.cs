@@ -142,7 +142,9 @@ public sealed class RealConsoleTests
         var (width, height) = await server.BeginAsync();
         Assert.That((width, height), Is.GreaterThan((100, 100)));
         var (x, y, w, h, bytes) = await server.PictureAsync(width, height);
-        Assert.That((x, y, w, h, bytes), Is.EqualTo((0, 0, width, height, width * height * 4)));
+        // The guest may have chosen another text mode meanwhile: a viewer that has not said that it can follow gets what is within both.
+        Assert.That((x, y, w <= width, h <= height, bytes), Is.EqualTo((0, 0, true, true, w * h * 4)));
+        Assert.That((w, h), Is.GreaterThan((100, 100)));
 
         await using (var refused = await board.OpenAsync(new OpenChannel { Vnc = new VncRequest { Machine = "router", Probe = true } }))
         {

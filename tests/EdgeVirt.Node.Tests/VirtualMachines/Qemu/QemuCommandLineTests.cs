@@ -113,6 +113,21 @@ public sealed class QemuCommandLineTests
             """);
     }
 
+    [TestCase(VirtualMachineModel.Q35, null, "VGA")]
+    [TestCase(VirtualMachineModel.Q35, VirtualDisplayType.Virtio, "virtio-vga")]
+    [TestCase(VirtualMachineModel.Q35, VirtualDisplayType.None, null)]
+    [TestCase(VirtualMachineModel.Virt, null, "virtio-gpu-pci")]
+    [TestCase(VirtualMachineModel.Virt, VirtualDisplayType.None, null)]
+    [TestCase(VirtualMachineModel.MicroVm, null, null)]
+    public void A_display_as_the_spec_says_or_the_model_has_it(VirtualMachineModel model, VirtualDisplayType? type, string? card)
+    {
+        var guest = Guests.Of(model);
+        var args = For(guest with { Spec = guest.Spec with { Display = new VirtualDisplaySpec { Type = type } } });
+        Assert.That(args.Intersect(["VGA", "virtio-vga", "virtio-gpu-pci"]), Is.EqualTo(card is null ? Array.Empty<string>() : [card]));
+        Assert.That(args.Contains("-vnc"), Is.EqualTo(card is not null));
+        Assert.That(args.Contains("usb-tablet"), Is.EqualTo(card is not null));
+    }
+
     [Test]
     public void A_virt_machine()
     {
@@ -136,7 +151,7 @@ public sealed class QemuCommandLineTests
         var guest = Guests.Of() with { Name = "a,b", Disks = [new QemuDisk("d", "/data/a,\"b\\/é", DiskFormat.Raw)] };
         var args = QemuCommandLine.For(guest, new VmPaths("/data,1", "/run,1"));
         Assert.That(args, Does.Contain("guest=a,,b,debug-threads=on"));
-        Assert.That(args, Does.Contain("socket,id=serial0,path=/run,,1/tty,server=on,wait=off,logfile=/data,,1/serial.log,logappend=on"));
+        Assert.That(args, Does.Contain("socket,id=serial0,path=/run,,1/tty,server=on,wait=off,logfile=/run,,1.tty/log,logappend=on"));
         Assert.That(args, Does.Contain("socket,id=qmp0,path=/run,,1/qmp,server=on,wait=off").And.Contain("unix:/run,,1/vnc"));
         Assert.That(args, Has.One.Contains("""
             "filename":"/data/a,\"b\\/é"

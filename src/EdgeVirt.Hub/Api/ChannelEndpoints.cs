@@ -1,7 +1,6 @@
 using System.Net.WebSockets;
 using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Protos;
-using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Access;
 using EdgeVirt.Hub.Audit;
 using EdgeVirt.Hub.Resources;

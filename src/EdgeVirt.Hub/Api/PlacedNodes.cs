@@ -1,5 +1,4 @@
 using EdgeVirt.Contracts.Api;
-using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Resources;
 using EdgeVirt.Hub.Scheduling;
 

@@ -6,6 +6,11 @@ namespace EdgeVirt.Contracts.Resources;
 internal static partial class VirtualMachineValidation
 {
     private const int MostCores = 255;
+    private const int LeastSnapshotInterval = 300;
+    private const int MostSnapshotInterval = 365 * 24 * 3600;
+
+    // A machine has 64 at most; the rest is for those that people take.
+    private const int MostSnapshotsKept = 48;
     private const decimal OneMebi = 1 << 20;
     private const decimal LeastMemory = 16 * OneMebi;
 
@@ -41,7 +46,21 @@ internal static partial class VirtualMachineValidation
         }
 
         Validate(spec.CloudInit, "spec.cloudInit", v);
+        Validate(spec.Snapshots, "spec.snapshots", v);
         ValidatePullSecrets(spec.ImagePullSecrets ?? [], "spec.imagePullSecrets", v);
+    }
+
+    private static void Validate(SnapshotScheduleSpec? snapshots, string path, Validation v)
+    {
+        if (snapshots?.IntervalSeconds is < LeastSnapshotInterval or > MostSnapshotInterval)
+        {
+            v.Add($"{path}.intervalSeconds", $"must be between {LeastSnapshotInterval} and {MostSnapshotInterval}");
+        }
+
+        if (snapshots?.Keep is < 1 or > MostSnapshotsKept)
+        {
+            v.Add($"{path}.keep", $"must be between 1 and {MostSnapshotsKept}");
+        }
     }
 
     private static void Image(string reference, string path, Validation v)

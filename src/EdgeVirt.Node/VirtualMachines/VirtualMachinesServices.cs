@@ -8,6 +8,7 @@ using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -39,6 +40,7 @@ internal static class VirtualMachinesServices
             provider.GetRequiredService<VmNetwork>(),
             provider.GetRequiredService<Cgroups>())
         {
+            Snapshots = new SnapshotTools(provider.GetRequiredService<MachineDisks>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<VmSnapshots>>()),
             CgroupParent = provider.GetRequiredService<NodeDirectories>().CgroupParent,
             Time = provider.GetRequiredService<TimeProvider>(),
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),

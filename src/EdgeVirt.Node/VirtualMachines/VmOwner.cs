@@ -5,6 +5,7 @@ using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.VirtualMachines;
@@ -14,6 +15,8 @@ internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords R
 {
     /// <summary>The control group below which every machine has one.</summary>
     public required string CgroupParent { get; init; }
+
+    public required SnapshotTools Snapshots { get; init; }
 
     public required TimeProvider Time { get; init; }
 
@@ -90,6 +93,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
 
     public async ValueTask DisposeAsync()
     {
+        RefuseRequests("it is not on this node any more, or the agent ends; try again");
         if (watch is not null)
         {
             await watch.DisposeAsync();

@@ -16,6 +16,7 @@ if (args is ["fuzz", .. var rest])
     ("container-start", "ours beside the bare OCI runtime, podman and docker, with bridge and without", ContainerStartBench.RunAsync),
     ("container-density", "memory of an idle container, its monitor included, over the bare process", ContainerDensityBench.RunAsync),
     ("image-pull", "ours beside skopeo with umoci and podman, cold; bytes over a link that is cut; bytes of a new version", ImagePullBench.RunAsync),
+    ("vm-start", "a virtual machine beside the same QEMU run by hand, and the memory beside the guest's", VmStartBench.RunAsync),
     ("reconcile-scale", "one change among 10, 100 and 1,000 workloads", ReconcileScale.RunAsync),
 ];
 

@@ -19,6 +19,9 @@ internal static class LogPieces
 
     public static string PathOf(string directory, int number) => Path.Combine(directory, Prefix + number.ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>Where a piece lies that has no number yet. It is not one of those that are listed.</summary>
+    public static string UnnumberedIn(string directory) => Path.Combine(directory, Prefix + "new");
+
     /// <summary>All of a run, on disk and in memory, the oldest first.</summary>
     public static IReadOnlyList<LogPiece> Of(string id, NodeDirectories directories)
     {

@@ -64,7 +64,15 @@ internal sealed class LogReader(Func<IReadOnlyList<LogPiece>> list) : IDisposabl
 
     public void Dispose() => file?.Dispose();
 
-    private LogPiece? Successor() => list().FirstOrDefault(piece => piece.Number > number && piece.Length > 0);
+    private LogPiece? Successor()
+    {
+        var after = After();
+        // Both may have been begun while they were looked at, the earlier one just after its turn.
+        after = after is [{ Length: 0 }, ..] && after.Any(piece => piece.Length > 0) ? After() : after;
+        return after.FirstOrDefault(piece => piece.Length > 0);
+
+        List<LogPiece> After() => [.. list().Where(piece => piece.Number > number)];
+    }
 
     private bool TryOpenNext()
     {

@@ -27,6 +27,7 @@ internal sealed partial class LogRotation : IDisposable
     private readonly MemoryLogs memory;
     private ITimer? total;
     private bool hasGrown = true;
+    private volatile bool isDisposed;
 
     public LogRotation(NodeDirectories directories, RecordStore records, LogsOptions options, TimeProvider time, ILogger<LogRotation> log)
     {
@@ -92,10 +93,18 @@ internal sealed partial class LogRotation : IDisposable
 
     public void Dispose()
     {
+        isDisposed = true;
         total?.Dispose();
         foreach (var watcher in watchers.Values)
         {
             watcher.Dispose();
+        }
+
+        // A watch does not wait for what it has begun.
+        foreach (var run in logs.Values)
+        {
+            run.Settling.Enter();
+            run.Settling.Exit();
         }
 
         memory.Dispose();
@@ -174,6 +183,12 @@ internal sealed partial class LogRotation : IDisposable
 
     private void Settle(string id, RunLog run) => Guarded(id, () =>
     {
+        using var settling = run.Settling.EnterScope();
+        if (isDisposed)
+        {
+            return;
+        }
+
         if (!run.Files.Settle(KeptOf(run, records.FindContainer(id)?.Logs)))
         {
             LogLost(id);
@@ -228,5 +243,8 @@ internal sealed partial class LogRotation : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "Removed {Bytes} bytes of the oldest logs: all together were over logs.maxTotalSize, {Most} bytes")]
     private partial void LogSurplus(long bytes, long most);
 
-    private sealed record RunLog(RotatedLog Files, bool IsInMemory);
+    private sealed record RunLog(RotatedLog Files, bool IsInMemory)
+    {
+        public Lock Settling { get; } = new();
+    }
 }

@@ -6,7 +6,8 @@ namespace EdgeVirt.Node.Containers.Logs;
 /// The files of one run's log, while conmon writes it. When a file is full conmon opens <c>NAME.tmp</c>, which it makes if it
 /// is not there, and renames it over NAME: what was there is lost. So each file has a second name here, its piece, and an
 /// empty one stands ready as <c>NAME.tmp</c>, a piece already before conmon takes it. Lines are lost only when conmon fills
-/// that one and the next too before <see cref="Settle"/> is called; the pieces' numbers then show it.
+/// that one and the next too before <see cref="Settle"/> is called; the pieces' numbers then show it. A number is final: what
+/// has none yet, because it is not known what was before it, lies beside the pieces where nobody reads it.
 /// </summary>
 /// <param name="live">NAME.</param>
 /// <param name="directory">Where the pieces lie; on the same file system.</param>
@@ -20,6 +21,8 @@ internal sealed class RotatedLog(string live, string directory)
 
     private string Next => live + NextSuffix;
 
+    private string Unnumbered => LogPieces.UnnumberedIn(directory);
+
     /// <summary>Makes the first two files, before conmon is started.</summary>
     /// <exception cref="IOException">The disk refused.</exception>
     public void Begin()
@@ -28,9 +31,10 @@ internal sealed class RotatedLog(string live, string directory)
         {
             File.Delete(live);
             File.Delete(Next);
+            File.Delete(Unnumbered);
             var first = LogPieces.In(directory) is [.., var last] ? last.Number + 1 : 1;
-            HardLinks.TryCreate(Create(first), live);
-            HardLinks.TryCreate(Create(first + 1), Next);
+            HardLinks.TryCreate(Create(LogPieces.PathOf(directory, first)), live);
+            HardLinks.TryCreate(Create(LogPieces.PathOf(directory, first + 1)), Next);
         }
     }
 
@@ -60,6 +64,7 @@ internal sealed class RotatedLog(string live, string directory)
 
             File.Delete(live);
             File.Delete(Next);
+            File.Delete(Unnumbered);
             foreach (var empty in LogPieces.In(directory).Where(piece => piece.Length == 0))
             {
                 File.Delete(empty.Path);
@@ -70,6 +75,7 @@ internal sealed class RotatedLog(string live, string directory)
     private bool TakeIn(int keep, bool goesOn)
     {
         var isWhole = true;
+        NumberWhatWasLeft();
         for (var tries = 0; tries < MostTries && HardLinks.Identify(live) is { } writing; tries++)
         {
             var pieces = LogPieces.In(directory);
@@ -93,8 +99,17 @@ internal sealed class RotatedLog(string live, string directory)
         return isWhole;
     }
 
+    // An agent that was killed meanwhile.
+    private void NumberWhatWasLeft()
+    {
+        if (HardLinks.Identify(Unnumbered) is not null && !TryRemoveUnused(Unnumbered))
+        {
+            Number(LogPieces.In(directory) is [.., var last] ? last : null);
+        }
+    }
+
     // False: conmon turned meanwhile, to a file of its own perhaps. It must never lose the file of that name between opening
-    // and renaming it, so this one is never removed while conmon runs, and given only to a piece that was not begun.
+    // and renaming it, so this one is never removed while conmon runs, and given only to a file that was not begun.
     private bool StandsReady(LogPiece current, IReadOnlyList<LogPiece> pieces)
     {
         if (File.Exists(Next))
@@ -102,32 +117,32 @@ internal sealed class RotatedLog(string live, string directory)
             return true;
         }
 
-        var next = pieces.FirstOrDefault(piece => piece.Number > current.Number)?.Path;
-        if (next is not null && !IsUnused(next))
+        if (pieces.Any(piece => piece.Number > current.Number && !TryRemoveUnused(piece.Path)))
         {
             return false;
         }
 
-        next ??= Create(current.Number + 1);
-        if (!HardLinks.TryCreate(next, Next))
+        if (!HardLinks.TryCreate(IsUnused(Unnumbered) ? Unnumbered : Create(Unnumbered), Next))
         {
             return false;
         }
 
-        if (HardLinks.Identify(live)?.IsSameAs(HardLinks.Identify(current.Path)) == true)
-        {
-            return true;
-        }
+        return Number(current);
+    }
 
-        // Perhaps there was one of conmon's between the two. If it still is, there is a number for it.
-        File.Move(next, LogPieces.PathOf(directory, current.Number + 3));
-        return false;
+    // Of what follows a piece. False: perhaps there was one of conmon's between the two; if it still is, there is a number for it.
+    private bool Number(LogPiece? before)
+    {
+        var follows = before is null || HardLinks.Identify(live)?.IsSameAs(HardLinks.Identify(before.Path)) == true;
+        File.Move(Unnumbered, LogPieces.PathOf(directory, (before?.Number ?? 0) + (follows ? 1 : 3)));
+        return follows;
     }
 
     // conmon filled what stood ready, or came before it could, and made a file itself: how many since, nobody knows.
     private bool TakeUnforeseen(IReadOnlyList<LogPiece> pieces)
     {
-        var kept = pieces.Where(piece => !TryRemoveUnused(piece)).ToList();
+        TryRemoveUnused(Unnumbered);
+        var kept = pieces.Where(piece => !TryRemoveUnused(piece.Path)).ToList();
         var ready = kept is [.., var newest] && HardLinks.Identify(newest.Path) is { Size: 0 } file && file.IsSameAs(HardLinks.Identify(Next)) ? newest : null;
         var before = kept.LastOrDefault(piece => piece != ready)?.Number;
         var number = before + 2 ?? 1;
@@ -136,39 +151,38 @@ internal sealed class RotatedLog(string live, string directory)
             File.Move(ready.Path, LogPieces.PathOf(directory, number + 1));
         }
 
-        var path = LogPieces.PathOf(directory, number);
-        if (!HardLinks.TryCreate(live, path))
+        if (!HardLinks.TryCreate(live, Unnumbered))
         {
             return false;
         }
 
         // It may have turned again, to what stood ready.
-        var taken = HardLinks.Identify(path);
-        if (LogPieces.In(directory).Any(piece => piece.Number != number && HardLinks.Identify(piece.Path)?.IsSameAs(taken) == true))
+        var taken = HardLinks.Identify(Unnumbered);
+        if (LogPieces.In(directory).Any(piece => HardLinks.Identify(piece.Path)?.IsSameAs(taken) == true))
         {
-            File.Delete(path);
+            File.Delete(Unnumbered);
             return false;
         }
 
+        File.Move(Unnumbered, LogPieces.PathOf(directory, number));
         return before is not null;
     }
 
     private static bool IsUnused(string path) => HardLinks.Identify(path) is { Size: 0, Links: 1 };
 
-    private static bool TryRemoveUnused(LogPiece piece)
+    private static bool TryRemoveUnused(string path)
     {
-        if (!IsUnused(piece.Path))
+        if (!IsUnused(path))
         {
             return false;
         }
 
-        File.Delete(piece.Path);
+        File.Delete(path);
         return true;
     }
 
-    private string Create(int number)
+    private static string Create(string path)
     {
-        var path = LogPieces.PathOf(directory, number);
         new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0, UnixCreateMode = Mode }).Dispose();
         return path;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.Containers.Logs;
 using EdgeVirt.Testing;
 
@@ -138,6 +139,51 @@ internal sealed class RotatedLogTests
     }
 
     [Test]
+    public void What_an_agent_that_was_killed_had_made_ready_is_read_once_it_has_its_number([Values] bool isLineLost)
+    {
+        File.Delete(live + ".tmp");
+        File.Delete(LogPieces.PathOf(pieces, 2));
+        if (isLineLost)
+        {
+            monitor.WriteTurns(1);
+        }
+
+        File.WriteAllBytes(LogPieces.UnnumberedIn(pieces), []);
+        Assert.That(HardLinks.TryCreate(LogPieces.UnnumberedIn(pieces), live + ".tmp"), Is.True);
+        if (isLineLost)
+        {
+            monitor.WriteTurns(1);
+        }
+
+        var read = Read();
+        new RotatedLog(live, pieces).Settle(keep: 10);
+        monitor.WriteTurns(1);
+        log.Settle(keep: 10);
+        read.AddRange(Read());
+        if (!isLineLost)
+        {
+            Assert.That(read, Is.EqualTo(Numbers(0, monitor.Next)));
+            return;
+        }
+
+        var gap = read.IndexOf(null);
+        Assert.That(read.Take(gap), Is.EqualTo(Numbers(0, gap)));
+        Assert.That(read.Skip(gap + 1), Is.EqualTo(Numbers(2 * gap, monitor.Next - (2 * gap))));
+    }
+
+    [Test]
+    public void A_piece_that_was_begun_after_it_was_looked_at_is_not_passed_over()
+    {
+        monitor.WriteTurns(1);
+        log.Settle(keep: 10);
+        monitor.WriteTurns(1);
+        log.Settle(keep: 10);
+        var looks = 0;
+        using var late = new LogReader(() => [.. LogPieces.In(pieces).Select(piece => piece.Number == 2 && looks++ == 1 ? piece with { Length = 0 } : piece)]);
+        Assert.That(ReadOf(late), Is.EqualTo(Numbers(0, monitor.Next)));
+    }
+
+    [Test]
     public void A_run_that_ended_has_its_lines_and_nothing_else()
     {
         monitor.WriteTurns(1);
@@ -177,7 +223,9 @@ internal sealed class RotatedLogTests
     }
 
     // Null: a message that lines may be missing.
-    private List<int?> Read() => [.. reader.ReadNew().Select(line => line.Missing ? (int?)null : int.Parse(line.Text.ToStringUtf8(), CultureInfo.InvariantCulture))];
+    private List<int?> Read() => ReadOf(reader);
+
+    private static List<int?> ReadOf(LogReader reader) => [.. reader.ReadNew().Select(line => line.Missing ? (int?)null : int.Parse(line.Text.ToStringUtf8(), CultureInfo.InvariantCulture))];
 
     private static IEnumerable<int?> Numbers(int first, int count) => Enumerable.Range(first, count).Select(number => (int?)number);
 }

@@ -147,9 +147,8 @@ hub_answers() {
 
 start_agent() {
   local n=$1 directory=$state/nodes/$1
-  # As the agent makes them itself: containers with users of their own pass through.
-  install -d -m 0711 "$directory" "$directory/data"
-  install -d -m 0700 "$run_directory/$n"
+  # As the agent makes them itself: containers and machines with users of their own pass through.
+  install -d -m 0711 "$directory" "$directory/data" "$run_directory/$n"
   install -m 0600 "$state/claim.token" "$directory/claim.token"
   cat >"$directory/agent.json" <<JSON
 {

@@ -53,6 +53,8 @@ internal static class ConsoleCommand
         }
         catch (OperationCanceledException) when (Volatile.Read(ref detached) && !ct.IsCancellationRequested)
         {
+            // The shell's prompt is not to follow the guest's on one line.
+            terminal.Error.Write("\r\n");
             return ExitCodes.Ok;
         }
 

@@ -28,7 +28,7 @@ public sealed class ConsoleTests
         using var cli = new CliRun(hub) { AtTerminal = true, Input = "\x10\x11" };
         var outcome = await cli.RunAsync("console", "router", "--node", "n1");
         Assert.That((outcome.Code, cli.RawModes), Is.EqualTo((ExitCodes.Ok, new List<string> { "raw", "restored" })), outcome.Error);
-        Assert.That(outcome.Error, Is.EqualTo("the serial console of router; Ctrl-P Ctrl-Q leaves\n"));
+        Assert.That(outcome.Error, Is.EqualTo("the serial console of router; Ctrl-P Ctrl-Q leaves\n\r\n"));
         Assert.That(hub.Lines, Has.One.EqualTo($"GET {Path}?node=n1"));
         Assert.That(request, Is.Null.Or.EqualTo(new ConsoleRequest { Machine = "router", Follow = true, Tail = 50 }));
     }

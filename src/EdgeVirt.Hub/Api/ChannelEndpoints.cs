@@ -38,6 +38,7 @@ internal static class ChannelEndpoints
             IsFrequent = true,
         },
         .. VolumeRoutes.All,
+        .. SnapshotRoutes.All,
     ];
 
     /// <summary>WebSockets. A caller whose network vanished says nothing: only a ping finds out, and ends what it had begun.</summary>

@@ -2,6 +2,7 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Images.Registries;
+using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.Reconcile;
@@ -17,7 +18,20 @@ namespace EdgeVirt.Node.VirtualMachines;
 internal static class VirtualMachinesServices
 {
     /// <summary>Running virtual machines. Needs images, networks, control groups and the store.</summary>
-    public static IServiceCollection AddVirtualMachines(this IServiceCollection services) => services
+    public static IServiceCollection AddVirtualMachines(this IServiceCollection services)
+    {
+        services.AddMachines().AddSingleton<SnapshotVerbs>();
+        // The table of verbs takes them one by one.
+        for (var i = 0; i < SnapshotVerbs.Count; i++)
+        {
+            var at = i;
+            services.AddSingleton<ChannelVerb>(provider => provider.GetRequiredService<SnapshotVerbs>().All[at]);
+        }
+
+        return services;
+    }
+
+    private static IServiceCollection AddMachines(this IServiceCollection services) => services
         .AddSingleton<VmRecords>()
         .AddSingleton<AccelerationProbe>()
         .AddSingleton(provider => new DiskInspection(SpaceOf(provider)))
@@ -45,7 +59,8 @@ internal static class VirtualMachinesServices
             Time = provider.GetRequiredService<TimeProvider>(),
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),
         })
-        .AddSingleton<IReconciler, VirtualMachineReconciler>();
+        .AddSingleton<VirtualMachineReconciler>()
+        .AddSingleton<IReconciler>(provider => provider.GetRequiredService<VirtualMachineReconciler>());
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();
 

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.VirtualMachines.Disks;
+using EdgeVirt.Node.VirtualMachines.GuestAgents;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using EdgeVirt.Node.VirtualMachines.Snapshots;
@@ -33,7 +35,8 @@ internal sealed partial class VmOwner
     }
 
     /// <summary>Takes a snapshot in its next pass.</summary>
-    public Task<VmSnapshot> SnapshotAsync(string snapshot) => RequestAsync((all, monitor, ct) => all.CreateAsync(snapshot, isScheduled: false, monitor, freeze: null, ct));
+    public Task<LocalSnapshot> SnapshotAsync(string snapshot) =>
+        RequestAsync(async (all, monitor, ct) => all.Describe(await all.CreateAsync(snapshot, isScheduled: false, monitor, monitor is null ? null : GuestOf(monitor).FreezeAsync, ct)));
 
     /// <summary>Has the machine go back to a snapshot: it is ended if it runs, and started again afterwards. Returns once its disks are those of the snapshot.</summary>
     /// <exception cref="SnapshotRefusedException">It did not; its disks are as they were.</exception>
@@ -69,7 +72,7 @@ internal sealed partial class VmOwner
         try
         {
             snapshots ??= new VmSnapshots(VmPaths.Of(tools.Options, record.Id), new Unprivileged(record.User), tools.Snapshots);
-            await snapshots.SettleAsync(monitor, ct);
+            await snapshots.SettleAsync(monitor, monitor is null ? null : GuestOf(monitor).ThawAsync, ct);
             await ServeAsync(monitor, ct);
             if (snapshots.State.Restore is not null)
             {
@@ -161,7 +164,7 @@ internal sealed partial class VmOwner
         try
         {
             var called = snapshots!.FreeName("auto-" + now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture));
-            await snapshots.CreateAsync(called, isScheduled: true, monitor, freeze: null, ct);
+            await snapshots.CreateAsync(called, isScheduled: true, monitor, GuestOf(monitor).FreezeAsync, ct);
             scheduledAt = tools.Time.GetTimestamp();
             (scheduleNotBefore, snapshotProblem) = (null, null);
         }
@@ -172,6 +175,8 @@ internal sealed partial class VmOwner
             LogProblem(tools.Log, name, SnapshotsTakenReasons.NotTaken, e.Message);
         }
     }
+
+    private GuestAgent GuestOf(QmpClient monitor) => new(VmPaths.Of(tools.Options, record!.Id).Agent, monitor, tools.Time, tools.Log);
 
     private void RefuseRequests(string why)
     {

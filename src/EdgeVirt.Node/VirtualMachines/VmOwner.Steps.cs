@@ -189,7 +189,12 @@ internal sealed partial class VmOwner
                 await CommandAsync("cont", ct);
             }
 
-            await CommandAsync("system_powerdown", ct);
+            // Its own agent ends also a guest that does not listen to its power button.
+            if (watch is null || !await GuestOf(watch.Monitor).TryShutDownAsync(ct))
+            {
+                await CommandAsync("system_powerdown", ct);
+            }
+
             asked = now;
         }
 

@@ -42,6 +42,9 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
     /// <summary>The file of a layer of a disk; layer 0 is the one that the disk began with. Names of disks have no dot.</summary>
     public string Layer(string disk, int number) => number == 0 ? Disk(disk) : $"{Disk(disk)}.{number.ToString("x", CultureInfo.InvariantCulture)}";
 
+    /// <summary>Beginning of the names of files that leave the node and then go.</summary>
+    public string Export => Path.Combine(DataDirectory, "export-");
+
     /// <summary>What is known of its snapshots.</summary>
     public string Snapshots => Path.Combine(DataDirectory, "snapshots.json");
 

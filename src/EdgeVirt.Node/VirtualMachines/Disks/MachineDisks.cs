@@ -78,6 +78,9 @@ internal sealed class MachineDisks(BaseDisks bases, DiskInspection inspection)
     /// <summary>What a disk began from; null: nothing.</summary>
     public DiskFile? BeganFrom(DiskRecord disk) => disk.Base is { } began ? new DiskFile(bases.PathOf(began.Sha256), began.Format) : null;
 
+    /// <summary>Bytes of the file of what a disk began from.</summary>
+    public long LengthOf(BaseDisk began) => new FileInfo(bases.PathOf(began.Sha256)) is { Exists: true } file ? file.Length : 0;
+
     /// <summary>All disks of a machine that were ever written to.</summary>
     /// <exception cref="DiskUnavailableException">What is written down about one cannot be read.</exception>
     public static IReadOnlyList<DiskRecord> All(VmPaths paths)

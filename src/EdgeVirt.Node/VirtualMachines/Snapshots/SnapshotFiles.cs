@@ -13,7 +13,8 @@ namespace EdgeVirt.Node.VirtualMachines.Snapshots;
 /// </summary>
 internal static class SnapshotFiles
 {
-    private const long MostMemory = 1L << 30;
+    // Address space, most of it of threads that compress and never touch it; with one GiB they could not begin.
+    private const long MostMemory = 4L << 30;
     private const int MostFiles = 512;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private static readonly TimeSpan MakeTimeout = TimeSpan.FromSeconds(60);

@@ -131,6 +131,21 @@ internal static class SnapshotTree
         return way;
     }
 
+    /// <summary>The snapshot that another one shows through to; null: none, only what the disks began from.</summary>
+    public static string? ParentOf(SnapshotState state, VmSnapshot snapshot)
+    {
+        var disk = snapshot.Disks[0];
+        foreach (var layer in Down(state.ChainOf(disk.Disk)!, disk.Layer).Skip(1))
+        {
+            if (state.Snapshots.FirstOrDefault(other => other.Disks.Any(one => one.Disk == disk.Disk && one.Layer == layer.Number)) is { } found)
+            {
+                return found.Name;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Scheduled snapshots beyond the newest so many.</summary>
     public static IEnumerable<string> Expired(SnapshotState state, int keep) =>
         state.Snapshots.Where(snapshot => snapshot is { IsScheduled: true, Phase: SnapshotPhase.Taken }).Select(snapshot => snapshot.Name).SkipLast(keep);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using EdgeVirt.Contracts.Api;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
@@ -69,11 +70,16 @@ internal sealed partial class VmSnapshots
             [] => throw new SnapshotRefusedException($"snapshot '{name}' has no disk '{disk}', only {names}", isMissing: true),
             _ => throw new SnapshotRefusedException($"snapshot '{name}' has several disks: say which of {names}"),
         };
-        await EndMergeAsync(monitor, ct);
         var record = RecordOf(found.Disk);
+        var chain = State.ChainOf(found.Disk)!;
+        // Zeros that a raw file leaves out cannot be told from outside, so it counts in full.
+        tools.Disks.CheckRoom(Math.Min(found.VirtualBytes, SnapshotTree.Down(chain, found.Layer).Sum(layer => SizeOf(found.Disk, layer.Number)) + (record.Base is { } began ? tools.Disks.LengthOf(began) : 0)));
+        await EndMergeAsync(monitor, ct);
+        // A merge that had just ended has changed them.
+        found = Find(name).Disks.First(one => one.Disk == found.Disk);
         Interlocked.Increment(ref readers);
         var file = SnapshotTree.FileOf(paths, record, State.ChainOf(found.Disk), found.Layer, tools.Disks.BeganFrom(record));
-        return new SnapshotReading(file, found, user, () => Interlocked.Decrement(ref readers));
+        return new SnapshotReading(file, user, $"{paths.Export}{Guid.NewGuid():N}", () => Interlocked.Decrement(ref readers));
     }
 
     // Neither of both is open in a QEMU, or the upper one is in the chain that it has.
@@ -185,6 +191,11 @@ internal sealed partial class VmSnapshots
             }
         }
 
+        foreach (var file in Directory.Exists(paths.DataDirectory) ? Directory.GetFiles(paths.DataDirectory, Path.GetFileName(paths.Export) + "*") : [])
+        {
+            File.Delete(file);
+        }
+
         foreach (var file in Directory.Exists(directory) ? Directory.GetFiles(directory) : [])
         {
             if (LayerName().IsMatch(Path.GetFileName(file)) && !known.Contains(file))
@@ -194,6 +205,23 @@ internal sealed partial class VmSnapshots
             }
         }
     }
+
+    /// <summary>What there is, for people.</summary>
+    public LocalSnapshotList List() => new()
+    {
+        Items = [.. State.Snapshots.Where(snapshot => snapshot.Phase == SnapshotPhase.Taken).Select(Describe)],
+    };
+
+    /// <summary>One of them, for people.</summary>
+    public LocalSnapshot Describe(VmSnapshot snapshot) => new()
+    {
+        Name = snapshot.Name,
+        CreatedAt = snapshot.CreatedAt,
+        IsScheduled = snapshot.IsScheduled,
+        FsFrozen = snapshot.FsFrozen,
+        Parent = SnapshotTree.ParentOf(State, snapshot),
+        Disks = [.. snapshot.Disks.Select(disk => new LocalSnapshotDisk { Name = disk.Disk, SizeBytes = disk.VirtualBytes, OwnBytes = SizeOf(disk.Disk, disk.Layer) })],
+    };
 
     // A qcow2 is about as long as what it has; a layer that is merged into another is always one.
     private long SizeOf(string disk, int layer) => new FileInfo(paths.Layer(disk, layer)) is { Exists: true } file ? file.Length : 0;

@@ -30,11 +30,20 @@ internal sealed partial class VmSnapshots(VmPaths paths, Unprivileged user, Snap
     public SnapshotState State => state ??= SnapshotStore.Read(paths);
 
     /// <summary>Completes or undoes what was begun, and removes what is left of it.</summary>
+    /// <param name="monitor">Of the QEMU that runs.</param>
+    /// <param name="thaw">Has the guest's file systems go on, if they do not; null: there is nobody in the guest who does that.</param>
+    /// <param name="ct">Gives up.</param>
     /// <exception cref="Exception">Of the monitor or the disk: it is tried again.</exception>
-    public async Task SettleAsync(QmpClient? monitor, CancellationToken ct)
+    public async Task SettleAsync(QmpClient? monitor, Func<CancellationToken, Task>? thaw, CancellationToken ct)
     {
         if (SnapshotTree.Unsettled(State) is { } begun)
         {
+            if (thaw is not null)
+            {
+                // An agent that was killed may have left the guest at rest.
+                await thaw(ct);
+            }
+
             // With QEMU gone both answers are the same disks: a layer that it never wrote to is empty.
             var isDone = begun.Phase == SnapshotPhase.Switching && (monitor is null || (await LiveDisks.TopsAsync(monitor, ct)).Contains(NewNode(begun.Disks[0])));
             if (isDone)

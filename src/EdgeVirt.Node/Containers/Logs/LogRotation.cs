@@ -27,7 +27,6 @@ internal sealed partial class LogRotation : IDisposable
     private readonly MemoryLogs memory;
     private ITimer? total;
     private bool hasGrown = true;
-    private volatile bool isDisposed;
 
     public LogRotation(NodeDirectories directories, RecordStore records, LogsOptions options, TimeProvider time, ILogger<LogRotation> log)
     {
@@ -93,7 +92,6 @@ internal sealed partial class LogRotation : IDisposable
 
     public void Dispose()
     {
-        isDisposed = true;
         total?.Dispose();
         foreach (var watcher in watchers.Values)
         {
@@ -103,8 +101,7 @@ internal sealed partial class LogRotation : IDisposable
         // A watch does not wait for what it has begun.
         foreach (var run in logs.Values)
         {
-            run.Settling.Enter();
-            run.Settling.Exit();
+            run.Files.Leave();
         }
 
         memory.Dispose();
@@ -183,12 +180,6 @@ internal sealed partial class LogRotation : IDisposable
 
     private void Settle(string id, RunLog run) => Guarded(id, () =>
     {
-        using var settling = run.Settling.EnterScope();
-        if (isDisposed)
-        {
-            return;
-        }
-
         if (!run.Files.Settle(KeptOf(run, records.FindContainer(id)?.Logs)))
         {
             LogLost(id);
@@ -243,8 +234,5 @@ internal sealed partial class LogRotation : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "Removed {Bytes} bytes of the oldest logs: all together were over logs.maxTotalSize, {Most} bytes")]
     private partial void LogSurplus(long bytes, long most);
 
-    private sealed record RunLog(RotatedLog Files, bool IsInMemory)
-    {
-        public Lock Settling { get; } = new();
-    }
+    private sealed record RunLog(RotatedLog Files, bool IsInMemory);
 }

@@ -18,6 +18,7 @@ internal sealed class RotatedLog(string live, string directory)
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly Lock gate = new();
+    private bool hasLeft;
 
     private string Next => live + NextSuffix;
 
@@ -46,7 +47,16 @@ internal sealed class RotatedLog(string live, string directory)
     {
         lock (gate)
         {
-            return TakeIn(keep, goesOn: true);
+            return hasLeft || TakeIn(keep, goesOn: true);
+        }
+    }
+
+    /// <summary>Leaves all as it is from now on, for the next agent; <see cref="Settle"/> does nothing any more. Waits for one that is under way.</summary>
+    public void Leave()
+    {
+        lock (gate)
+        {
+            hasLeft = true;
         }
     }
 
@@ -60,11 +70,11 @@ internal sealed class RotatedLog(string live, string directory)
             if (Directory.Exists(directory))
             {
                 TakeIn(keep, goesOn: false);
+                File.Delete(Unnumbered);
             }
 
             File.Delete(live);
             File.Delete(Next);
-            File.Delete(Unnumbered);
             foreach (var empty in LogPieces.In(directory).Where(piece => piece.Length == 0))
             {
                 File.Delete(empty.Path);

@@ -198,6 +198,25 @@ internal sealed class RotatedLogTests
     }
 
     [Test]
+    public void A_run_whose_pieces_are_gone_ends_all_the_same()
+    {
+        Directory.Delete(pieces, recursive: true);
+        log.End(keep: 10);
+        Assert.That(Directory.GetFiles(Path.GetDirectoryName(live)!), Is.Empty);
+    }
+
+    [Test]
+    public void What_was_left_to_the_next_agent_is_not_touched()
+    {
+        log.Leave();
+        monitor.WriteTurns(1);
+        Assert.That(log.Settle(keep: 10), Is.True);
+        Assert.That(LogPieces.In(pieces).Select(piece => piece.Number), Is.EqualTo([1, 2]));
+        Assert.That(new RotatedLog(live, pieces).Settle(keep: 10), Is.True);
+        Assert.That(LogPieces.In(pieces).Select(piece => piece.Number), Is.EqualTo([1, 2, 3]));
+    }
+
+    [Test]
     public async Task However_fast_it_is_written_lines_are_in_order_once_and_no_gap_is_silent()
     {
         const int Lines = 20_000;

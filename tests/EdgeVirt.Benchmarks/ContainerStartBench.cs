@@ -81,10 +81,10 @@ internal static class ContainerStartBench
 
         foreach (var (name, values) in samples)
         {
-            Console.WriteLine($"{name,-14} median {Median(values),7:F1} ms   best {values.Min(),7:F1}   worst {values.Max(),7:F1}   ({Runs} runs)");
+            Console.WriteLine($"{name,-14} median {Samples.Median(values),7:F1} ms   best {values.Min(),7:F1}   worst {values.Max(),7:F1}   ({Runs} runs)");
         }
 
-        return samples.ToDictionary(pair => pair.Key, pair => Median(pair.Value));
+        return samples.ToDictionary(pair => pair.Key, pair => Samples.Median(pair.Value));
     }
 
     /// <summary>Median, over containers that are asked for in the same moment, of the time until each of them runs; the best of three rounds.</summary>
@@ -99,15 +99,13 @@ internal static class ContainerStartBench
                 await ours.StartAsync($"once-{number}", ["/bin/sleep", "100000"], bridge: true);
                 return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
             }));
-            Console.WriteLine($"{count} at once       median {Median([.. times]),7:F1} ms   best {times.Min(),7:F1}   worst {times.Max(),7:F1}");
-            best = Math.Min(best, Median([.. times]));
+            Console.WriteLine($"{count} at once       median {Samples.Median([.. times]),7:F1} ms   best {times.Min(),7:F1}   worst {times.Max(),7:F1}");
+            best = Math.Min(best, Samples.Median([.. times]));
             await ours.RemoveAllAsync();
         }
 
         return best;
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     /// <summary>The runtime itself, with a bundle on the plain directory.</summary>
     private sealed class Bare(string bundle, string root, string runtime)

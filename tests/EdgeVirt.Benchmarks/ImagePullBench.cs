@@ -88,13 +88,11 @@ internal static class ImagePullBench
 
         foreach (var (name, values) in samples)
         {
-            Console.WriteLine($"{name,-18} median {Median(values),7:F0} ms   best {values.Min(),7:F0}   worst {values.Max(),7:F0}   ({Runs} runs)");
+            Console.WriteLine($"{name,-18} median {Samples.Median(values),7:F0} ms   best {values.Min(),7:F0}   worst {values.Max(),7:F0}   ({Runs} runs)");
         }
 
-        return samples.ToDictionary(pair => pair.Key, pair => Median(pair.Value));
+        return samples.ToDictionary(pair => pair.Key, pair => Samples.Median(pair.Value));
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static Task<ProcessResult> RunAsync(string file, params string[] arguments) => ProcessRunner.RunAsync(file, arguments, Patience);
 

@@ -36,13 +36,13 @@ internal static class OutboxBench
 
         return new BenchResult(
             "outbox",
-            ("appends_per_s_1", Median(ours1)),
-            ("appends_per_s_100", Median(ours100)),
-            ("drain_per_s", Median(drain)),
-            ("sqlite_per_s_1", Median(sqlite1)),
-            ("sqlite_per_s_100", Median(sqlite100)),
-            ("speedup_sqlite_1", Median(ours1) / Median(sqlite1)),
-            ("speedup_sqlite_100", Median(ours100) / Median(sqlite100)),
+            ("appends_per_s_1", Samples.Median(ours1)),
+            ("appends_per_s_100", Samples.Median(ours100)),
+            ("drain_per_s", Samples.Median(drain)),
+            ("sqlite_per_s_1", Samples.Median(sqlite1)),
+            ("sqlite_per_s_100", Samples.Median(sqlite100)),
+            ("speedup_sqlite_1", Samples.Median(ours1) / Samples.Median(sqlite1)),
+            ("speedup_sqlite_100", Samples.Median(ours100) / Samples.Median(sqlite100)),
             ("record_bytes", RecordBytes));
     }
 
@@ -135,8 +135,6 @@ internal static class OutboxBench
     // Not the temporary directory: that may lie in memory.
     private static string WorkDirectory() =>
         Directory.CreateDirectory(RepositoryRoot.Combine("artifacts", "bench", $"outbox-{Guid.NewGuid():N}")).FullName;
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private sealed class InstantHub : IHubPublisher
     {

@@ -86,7 +86,7 @@ internal static class ReconcileScale
             exits.Add(Stopwatch.GetElapsedTime(began).TotalMilliseconds);
         }
 
-        return new Costs(Median(changes), Median(accepts), Median(reconciles), Median(exits));
+        return new Costs(Samples.Median(changes), Samples.Median(accepts), Samples.Median(reconciles), Samples.Median(exits));
     }
 
     private static async Task UntilAsync(AgentUnderTest agent, Func<bool> done)
@@ -105,8 +105,6 @@ internal static class ReconcileScale
     }
 
     private sealed record Costs(double Change, double Accept, double Reconcile, double Exit);
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static NodeDocument Document(DesiredWorkload[] workloads) => new() { Node = "bench", Workloads = workloads };
 

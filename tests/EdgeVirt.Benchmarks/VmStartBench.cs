@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node;
@@ -157,30 +156,7 @@ internal static class VmStartBench
             await Task.Delay(Pause);
         }
 
-        return new Sample(running.TotalMilliseconds, Stopwatch.GetElapsedTime(began).TotalMilliseconds, MemoryOver(pid));
-    }
-
-    // Resident memory of all mappings but the guest's, which is the one of exactly its size.
-    private static double MemoryOver(int pid)
-    {
-        var (total, guest, isGuest) = (0L, 0L, false);
-        foreach (var line in File.ReadLines($"/proc/{pid}/smaps"))
-        {
-            var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields[0] == "Size:")
-            {
-                isGuest = KiB(fields) == (long)Memory.Value / 1024;
-            }
-            else if (fields[0] == "Rss:")
-            {
-                total += KiB(fields);
-                guest += isGuest ? KiB(fields) : 0;
-            }
-        }
-
-        return guest > 0 ? (total - guest) * 1024.0 : throw new InvalidOperationException("QEMU has no mapping of the guest's size");
-
-        static long KiB(string[] fields) => long.Parse(fields[1], CultureInfo.InvariantCulture);
+        return new Sample(running.TotalMilliseconds, Stopwatch.GetElapsedTime(began).TotalMilliseconds, ProcessMemory.ResidentBeside(pid, (long)Memory.Value));
     }
 
     private static void Print(string name, List<Sample> samples) => Console.WriteLine(
@@ -188,7 +164,7 @@ internal static class VmStartBench
         + $"guest's init: median {Median(samples, s => s.Marker),8:F1} ms, best {samples.Min(s => s.Marker),8:F1}   "
         + $"beside the guest's memory: {Median(samples, s => s.MemoryOver) / (1 << 20):F1} MiB   ({samples.Count} runs)");
 
-    private static double Median(List<Sample> samples, Func<Sample, double> figure) => samples.Select(figure).Order().ElementAt(samples.Count / 2);
+    private static double Median(List<Sample> samples, Func<Sample, double> figure) => Samples.Median(samples.Select(figure));
 
     private sealed record Sample(double Running, double Marker, double MemoryOver);
 }

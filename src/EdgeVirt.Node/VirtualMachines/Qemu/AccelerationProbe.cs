@@ -44,7 +44,7 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
     private static bool IsArm64 => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
     /// <summary>What was found, now or earlier in this boot.</summary>
-    /// <exception cref="VmStartException">QEMU is not installed.</exception>
+    /// <exception cref="VmStartException">QEMU is not installed, or does not come to its files. Nothing is known then.</exception>
     public async Task<AccelerationResult> FindAsync(CancellationToken ct)
     {
         await gate.WaitAsync(ct);
@@ -119,6 +119,8 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
 
     private async Task<AccelerationResult> ProveAsync(CancellationToken ct)
     {
+        // Else it would be held against KVM.
+        Passage.Require(options.RunDir);
         var guest = IsArm64 ? ProbeGuest.KernelArm64() : ProbeGuest.RomX64();
         List<string> failures = [];
         // A kernel without all of the processor's features may still run a plain one.

@@ -201,6 +201,8 @@ internal sealed class VmProcess
         var user = launch.User.User;
         Directory.CreateDirectory(paths.DataDirectory, Passable);
         Directory.CreateDirectory(Path.GetDirectoryName(paths.RunDirectory)!, Passable);
+        Passage.Require(paths.DataDirectory);
+        Passage.Require(Path.GetDirectoryName(paths.RunDirectory)!);
         if (Directory.Exists(paths.RunDirectory))
         {
             Directory.Delete(paths.RunDirectory, recursive: true);

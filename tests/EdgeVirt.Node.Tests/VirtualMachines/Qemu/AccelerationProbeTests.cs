@@ -56,6 +56,16 @@ public sealed class AccelerationProbeTests
     }
 
     [Test]
+    public async Task A_directory_that_QEMU_cannot_pass_is_not_held_against_KVM()
+    {
+        SkipWithoutKvm();
+        File.SetUnixFileMode(directory.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var fault = (await Assert.ThrowsAsync<VmStartException>(() => probe.FindAsync(default)))!;
+        Assert.That(fault.Message, Does.Contain($"chmod o+x {directory.Path})"));
+        Assert.That(File.Exists(directory.Combine("acceleration.json")), Is.False);
+    }
+
+    [Test]
     public async Task Finds_out_what_the_KVM_here_is_and_keeps_it_for_the_boot()
     {
         SkipWithoutKvm();

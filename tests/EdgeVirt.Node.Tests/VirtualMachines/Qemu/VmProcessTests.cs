@@ -132,6 +132,15 @@ public sealed class VmProcessTests
         Assert.That(cgroups.Processes(cgroup), Is.Empty);
     }
 
+    [TestCase("run")]
+    [TestCase("data")]
+    public async Task Names_the_directory_that_its_user_cannot_pass(string closed)
+    {
+        File.SetUnixFileMode(directory.Combine(closed), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var fault = (await Assert.ThrowsAsync<VmStartException>(() => StartAsync(Guests.Of())))!;
+        Assert.That(fault.Message, Does.Contain($"chmod o+x {directory.Combine(closed)})"));
+    }
+
     [Test]
     public async Task Cannot_read_what_is_not_its_own()
     {

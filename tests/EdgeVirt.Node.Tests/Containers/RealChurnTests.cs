@@ -24,7 +24,14 @@ internal sealed class RealChurnTests : RealContainersFixture
             await RoundAsync(round);
         }
 
-        Assert.That(Kernel(), Is.EqualTo(before));
+        var after = Kernel();
+        Assert.Multiple(() =>
+        {
+            // One file may have taken another one's place; what tests before this one held may still be finalized, which is no leak.
+            Assert.That(after.OpenFiles, Has.Length.LessThanOrEqualTo(before.OpenFiles.Length), $"opened since: {string.Join(", ", after.OpenFiles.Except(before.OpenFiles))}");
+            Assert.That(after.Ports, Is.EqualTo(before.Ports));
+            Assert.That(after.Processes, Is.EqualTo(before.Processes));
+        });
     }
 
     // All of them at once; some end by themselves and come again before all of them go.
@@ -54,14 +61,18 @@ internal sealed class RealChurnTests : RealContainersFixture
     }
 
     /// <summary>What only the kernel knows of: open files of this process, rules, processes that were told of our directories.</summary>
-    private (int OpenFiles, string Ports, int Processes) Kernel()
+    private (string[] OpenFiles, string Ports, int Processes) Kernel()
     {
-        // What the runtime has not finalized yet is no leak.
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
+        // What the runtime has not finalized yet is no leak; what a finalizer lets go of is finalized by the second round.
+        for (var round = 0; round < 2; round++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
         var rules = NetworkNamespaces.Run(Host, () => ProcessRunner.RunAsync("nft", ["list", "table", "ip", FirewallRules.Table], TimeSpan.FromSeconds(10))).GetAwaiter().GetResult().Output;
         return (
-            Directory.GetFileSystemEntries("/proc/self/fd").Length,
+            [.. Directory.GetFileSystemEntries("/proc/self/fd").Select(file => new FileInfo(file).LinkTarget ?? "").Order(StringComparer.Ordinal)],
             string.Join('\n', rules.Split('\n').Where(line => line.Contains("elements", StringComparison.Ordinal))),
             Processes.List().Count(process => process.Arguments.Any(argument => argument.StartsWith(directory.Path + "/", StringComparison.Ordinal))));
     }

@@ -24,7 +24,6 @@ internal sealed class NodeStatusSource(
         BootId = SystemFacts.BootId,
         CpuCount = SystemFacts.CpuCount,
         MemoryBytes = SystemFacts.MemoryBytes,
-        Kinds = ["VirtualMachine", "Workload"],
     };
 
     /// <summary>Raised when a condition changed.</summary>
@@ -59,14 +58,18 @@ internal sealed class NodeStatusSource(
                 $"An older agent stored revision {desired.Revision} without its virtual machines; they are left as they are until the hub has sent it again.");
         }
 
+        var stated = conditions.Read();
         return facts with
         {
+            Kinds = stated.Any(condition => condition is { Type: ConditionTypes.RunsVirtualMachines, Status: ConditionStatus.True })
+                ? [ResourceKind.VirtualMachine.Name, ResourceKind.Workload.Name]
+                : [ResourceKind.Workload.Name],
             ContainerRuntime = runtimes.Select(runtime => runtime()).FirstOrDefault(name => name is not null),
             Addresses = SystemFacts.Addresses(),
             DiskBytes = SystemFacts.DiskBytes(options.DataDir),
             DesiredRevision = (long)desired.Revision,
             CertificateExpiresAt = identities.Current is { } identity ? new DateTimeOffset(identity.Certificate.NotAfter.ToUniversalTime(), TimeSpan.Zero) : null,
-            Conditions = [.. conditions.Read(), health.Condition],
+            Conditions = [.. stated, health.Condition],
         };
     }
 }

@@ -72,7 +72,7 @@ internal sealed class ReadyWait(Invocation invocation, HubApi hub)
             return current.OfType<VirtualMachineInstanceStatus>().Count(instance => instance.State == wantedState) >= status.DesiredInstances;
         }
 
-        return status is { DesiredInstances: > 0 } && ready?.Reason is not (ReadyReasons.PortTaken or ReadyReasons.AgentTooOld) && status.ReadyInstances >= status.DesiredInstances &&
+        return status is { DesiredInstances: > 0 } && ready?.Reason is not (ReadyReasons.PortTaken or ReadyReasons.AgentTooOld or ReadyReasons.CapabilityMissing) && status.ReadyInstances >= status.DesiredInstances &&
             current.Count(instance => instance.Conditions.Any(IsDone)) >= status.DesiredInstances;
     }
 

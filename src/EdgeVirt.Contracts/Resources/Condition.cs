@@ -66,6 +66,9 @@ public static class ConditionTypes
     /// <summary>Node: workloads find each other by name. Reasons: <see cref="NamesServedReasons"/>.</summary>
     public const string NamesServed = "NamesServed";
 
+    /// <summary>Node: what virtual machines need is installed; where not, the message says what to install. Reasons: <see cref="RunsVirtualMachinesReasons"/>.</summary>
+    public const string RunsVirtualMachines = "RunsVirtualMachines";
+
     /// <summary>Node: it has a certificate that its hub takes. Reasons: <see cref="EnrolledReasons"/>.</summary>
     public const string Enrolled = "Enrolled";
 }
@@ -111,6 +114,7 @@ public static class ReadyReasons
     public const string NoMatchingNode = "NoMatchingNode";
     public const string PortTaken = "PortTaken";
     public const string AgentTooOld = "AgentTooOld";
+    public const string CapabilityMissing = "CapabilityMissing";
     public const string NodeOffline = "NodeOffline";
     public const string HeartbeatMissed = "HeartbeatMissed";
     public const string NeverSeen = "NeverSeen";
@@ -165,6 +169,15 @@ public static class AcceleratedReasons
     public const string Accelerated = "Accelerated";
     public const string KvmMissing = "KvmMissing";
     public const string KvmUnproven = "KvmUnproven";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.RunsVirtualMachines"/>.</summary>
+public static class RunsVirtualMachinesReasons
+{
+#pragma warning disable CS1591
+    public const string Installed = "Installed";
+    public const string ProgramMissing = "ProgramMissing";
 #pragma warning restore CS1591
 }
 

@@ -154,7 +154,7 @@ public sealed record NodeStatus
     public string? ContainerRuntime { get; init; }
 
     /// <summary>
-    /// Names of the kinds of resources that the agent carries out. Absent: workloads alone, by an agent from before there were others.
+    /// Names of the kinds of resources that the node carries out: its agent knows them, and what they need is installed. Absent: workloads alone, by an agent from before there were others.
     /// Other kinds are not placed on the node.
     /// </summary>
     public IReadOnlyList<string>? Kinds { get; init; }

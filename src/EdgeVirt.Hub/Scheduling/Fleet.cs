@@ -14,6 +14,9 @@ internal sealed record FleetNode(string Name, IReadOnlyDictionary<string, string
     /// <summary>Kinds that its agent says it carries out.</summary>
     public IReadOnlyList<string> Kinds { get; init; } = [];
 
+    /// <summary>What its agent misses for virtual machines, and what to do; null: nothing that it says.</summary>
+    public string? LacksForMachines { get; init; }
+
     public static FleetNode Of(Resource node)
     {
         var status = node.Status?.Deserialize(ContractsJson.Default.NodeStatus) ?? new NodeStatus();
@@ -24,11 +27,15 @@ internal sealed record FleetNode(string Name, IReadOnlyDictionary<string, string
         {
             HasReported = status.BootId is not null,
             Kinds = status.Kinds ?? [],
+            LacksForMachines = status.Conditions.FirstOrDefault(condition => condition is { Type: ConditionTypes.RunsVirtualMachines, Status: ConditionStatus.False })?.Message,
         };
     }
 
     /// <summary>Whether its agent knows what to do with a kind; every one does with workloads.</summary>
     public bool CarriesOut(string kind) => kind == ResourceKind.Workload.Name || Kinds.Contains(kind);
+
+    /// <summary>As one that does not carry out a kind.</summary>
+    public UnfitNode UnfitFor(string kind) => new(Name, kind == ResourceKind.VirtualMachine.Name ? LacksForMachines : null);
 }
 
 /// <summary>Which resource, among those that are placed on nodes.</summary>

@@ -115,7 +115,8 @@ internal sealed class FleetView(ResourceStore store)
     private void TakeNode(string name, FleetNode? node)
     {
         var before = nodes.GetValueOrDefault(name);
-        var agentDiffers = before?.HasReported != node?.HasReported || !(before?.Kinds ?? []).SequenceEqual(node?.Kinds ?? []);
+        var agentDiffers = before?.HasReported != node?.HasReported || !(before?.Kinds ?? []).SequenceEqual(node?.Kinds ?? []) ||
+            before?.LacksForMachines != node?.LacksForMachines;
         DocumentsMayDiffer |= agentDiffers || node is null || before is null || before.Unschedulable != node.Unschedulable || !SameLabels(before.Labels, node.Labels);
         if (before?.Online != node?.Online || before is null || agentDiffers)
         {

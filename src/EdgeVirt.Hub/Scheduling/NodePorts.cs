@@ -8,14 +8,19 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <param name="Holder">What publishes it there.</param>
 internal sealed record TakenPort(string Node, HostPort Port, PlacedKey Holder);
 
+/// <summary>A node that does not carry out a kind.</summary>
+/// <param name="Name">The node.</param>
+/// <param name="Lacks">What is missing there, and what to do; null: its agent does not know the kind.</param>
+internal sealed record UnfitNode(string Name, string? Lacks);
+
 /// <summary>What keeps an item from nodes that it would run on otherwise.</summary>
 /// <param name="TakenPorts">Ports that others publish there.</param>
-/// <param name="OldAgents">Nodes whose agents do not know its kind.</param>
-internal sealed record Obstacles(IReadOnlyList<TakenPort> TakenPorts, IReadOnlyList<string> OldAgents)
+/// <param name="Unfit">Nodes that do not carry out its kind.</param>
+internal sealed record Obstacles(IReadOnlyList<TakenPort> TakenPorts, IReadOnlyList<UnfitNode> Unfit)
 {
     public static Obstacles None { get; } = new([], []);
 
-    public bool Same(Obstacles other) => TakenPorts.SequenceEqual(other.TakenPorts) && OldAgents.SequenceEqual(other.OldAgents);
+    public bool Same(Obstacles other) => TakenPorts.SequenceEqual(other.TakenPorts) && Unfit.SequenceEqual(other.Unfit);
 }
 
 /// <summary>What publishes which port of which node.</summary>

@@ -8,7 +8,7 @@ namespace EdgeVirt.Hub.Scheduling;
 /// <param name="Reports">What nodes say, by node.</param>
 /// <param name="MissingReferences">Secrets and Configs that it names and that do not exist, e.g. <c>Secret 'x'</c>.</param>
 /// <param name="MatchingNodes">How many nodes the selector matches, whether they take workloads or not.</param>
-/// <param name="OldAgents">Nodes among <paramref name="Placed"/> whose agent no longer knows the kind.</param>
+/// <param name="Unfit">Nodes among <paramref name="Placed"/> that no longer carry out the kind.</param>
 /// <param name="Obstacles">What keeps it from nodes that it would run on otherwise.</param>
 internal sealed record PlacementFacts(
     Placeable Item,
@@ -16,7 +16,7 @@ internal sealed record PlacementFacts(
     IReadOnlyDictionary<string, InstanceReport> Reports,
     IReadOnlyList<string> MissingReferences,
     int MatchingNodes,
-    IReadOnlyList<string> OldAgents,
+    IReadOnlyList<UnfitNode> Unfit,
     Obstacles Obstacles);
 
 /// <summary>One status of many reports. Pure.</summary>
@@ -61,8 +61,9 @@ internal static class PlacedStatuses
     /// <summary>Why the newest report of a node, if there is any, does not count.</summary>
     private static Condition Silence(PlacementFacts facts, string node, bool online) =>
         !online ? Ready(ConditionStatus.Unknown, ReadyReasons.NodeOffline, "The node is out of reach; it keeps running what it last accepted.")
-        : facts.OldAgents.Contains(node) ? Ready(
-            ConditionStatus.False, ReadyReasons.AgentTooOld, $"The node's agent does not run {PlacedKind.Of(facts.Item.Key.Kind).Word}s; update it, and it goes on with this one.")
+        : facts.Unfit.FirstOrDefault(unfit => unfit.Name == node) is { } unfit ? unfit.Lacks is { } lacks
+            ? Ready(ConditionStatus.False, ReadyReasons.CapabilityMissing, $"The node cannot run {PlacedKind.Of(facts.Item.Key.Kind).Word}s: {lacks}.")
+            : Ready(ConditionStatus.False, ReadyReasons.AgentTooOld, $"The node's agent does not run {PlacedKind.Of(facts.Item.Key.Kind).Word}s; update it, and it goes on with this one.")
         : Ready(ConditionStatus.False, ReadyReasons.Pending, "The node has not reported on it yet.");
 
     private static InstanceStatus Silent(InstanceStatus known, Condition why, InstanceStatus? before, DateTimeOffset now) => known with
@@ -80,17 +81,24 @@ internal static class PlacedStatuses
                 ConditionStatus.False, ReadyReasons.ReferenceMissing, $"Does not exist: {string.Join(", ", facts.MissingReferences)}. Apply it, or take it out of the {word}.");
         }
 
-        var (ports, agents) = (facts.Obstacles.TakenPorts, facts.Obstacles.OldAgents);
-        var total = replicas ?? wanted.Count + ports.Select(taken => taken.Node).Concat(agents).Distinct().Count();
+        var (ports, agents) = (facts.Obstacles.TakenPorts, facts.Obstacles.Unfit);
+        var total = replicas ?? wanted.Count + ports.Select(taken => taken.Node).Concat(agents.Select(unfit => unfit.Name)).Distinct().Count();
         if (ports.Count > 0)
         {
             return Ready(ConditionStatus.False, ReadyReasons.PortTaken, $"Placed on {wanted.Count} of {total}: {HeldPorts(ports)}. " +
                 $"Choose another port, or move or delete the {PlacedKind.Of(ports[0].Holder.Kind).Word} that has it.");
         }
 
+        if (agents.Where(unfit => unfit.Lacks is not null).ToList() is { Count: > 0 } lacking)
+        {
+            var what = lacking.GroupBy(unfit => unfit.Lacks).Select(group => $"{Listed([.. group.Select(unfit => unfit.Name)], ", ")} cannot run {word}s: {group.Key}").ToList();
+            return Ready(ConditionStatus.False, ReadyReasons.CapabilityMissing, $"Placed on {wanted.Count} of {total}: {Listed(what, "; ")}; " +
+                "or leave these nodes out by spec.placement.nodeSelector.");
+        }
+
         if (agents.Count > 0)
         {
-            return Ready(ConditionStatus.False, ReadyReasons.AgentTooOld, $"Placed on {wanted.Count} of {total}: the agents of {Listed([.. agents], ", ")} do not run {word}s. " +
+            return Ready(ConditionStatus.False, ReadyReasons.AgentTooOld, $"Placed on {wanted.Count} of {total}: the agents of {Listed([.. agents.Select(unfit => unfit.Name)], ", ")} do not run {word}s. " +
                 "Update them, or leave these nodes out by spec.placement.nodeSelector.");
         }
 

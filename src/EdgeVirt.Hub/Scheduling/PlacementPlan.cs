@@ -65,7 +65,7 @@ internal static class PlacementPlan
             TakenFrom(item, nodes, plan, ports),
             placed.Count >= item.Placement?.Replicas
                 ? []
-                : [.. nodes.Where(item.WaitsForAgentOf).Select(node => node.Name).Except(placed).Order(StringComparer.Ordinal)]);
+                : [.. nodes.Where(node => item.WaitsForAgentOf(node) && !placed.Contains(node.Name)).OrderBy(node => node.Name, StringComparer.Ordinal).Select(node => node.UnfitFor(item.Key.Kind))]);
     }
 
     /// <summary>Lets what is placed stay, unless its spec now wants a port of the node that another publishes.</summary>

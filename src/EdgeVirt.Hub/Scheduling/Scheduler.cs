@@ -206,7 +206,7 @@ internal sealed partial class Scheduler(
                 .. item.RequiredConfigs.Where(config => !view.Configs.ContainsKey(config)).Select(config => $"Config '{config}'"),
             ],
             view.Nodes.Values.Count(item.Matches),
-            [.. placed.Where(node => view.Nodes.GetValueOrDefault(node) is { HasReported: true } known && !known.CarriesOut(key.Kind))],
+            [.. placed.Select(view.Nodes.GetValueOrDefault).OfType<FleetNode>().Where(node => node.HasReported && !node.CarriesOut(key.Kind)).Select(node => node.UnfitFor(key.Kind))],
             obstacles.GetValueOrDefault(item.Uid) ?? Obstacles.None);
         await store.UpdateStatusAsync(
             kind.Kind,

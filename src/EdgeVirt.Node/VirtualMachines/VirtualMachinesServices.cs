@@ -43,6 +43,7 @@ internal static class VirtualMachinesServices
             Time = provider.GetRequiredService<TimeProvider>(),
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),
         })
+        .AddSingleton<IReconciler>(provider => new MachineSupport(provider.GetRequiredService<NodeConditions>(), QemuPrograms.Missing))
         .AddSingleton<IReconciler, VirtualMachineReconciler>();
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();

@@ -114,6 +114,30 @@ internal sealed class MachineSchedulingTests : SchedulerFixture
     }
 
     [Test]
+    public async Task A_node_that_lacks_what_machines_need_is_left_out_and_says_what_to_install()
+    {
+        const string Missing = "qemu-system-x86_64 is not installed; install the package qemu-system-x86";
+        await Enroll("able", "{}", Both);
+        await Enroll("bare");
+        await Lacks("bare", Missing);
+        await Apply(Manifests.Machine("guest"));
+        var ready = await MachineReady("guest");
+        Assert.That((ready.Status, ready.Reason, ready.Message), Is.EqualTo((ConditionStatus.False, ReadyReasons.CapabilityMissing,
+            $"Placed on 1 of 2: bare cannot run virtual machines: {Missing}; or leave these nodes out by spec.placement.nodeSelector.")));
+
+        await Lacks("bare", "qemu-img is not installed; install the package qemu-utils");
+        Assert.That((await MachineReady("guest")).Message, Does.Contain("install the package qemu-utils"), "what is missing now");
+        await Presence("bare", online: true, Both);
+        Assert.That((await Document("bare")).VirtualMachines!.Single().Name, Is.EqualTo("guest"));
+
+        // Where it is already it stays, and its disks with it.
+        await Lacks("bare", Missing);
+        Assert.That((await Document("bare")).VirtualMachines, Has.Count.EqualTo(1));
+        var there = (await MachineStatus("guest")).Instances.Single(instance => instance.Node == "bare").Conditions.Single(condition => condition.Type == ConditionTypes.Ready);
+        Assert.That((there.Reason, there.Message), Is.EqualTo((ReadyReasons.CapabilityMissing, $"The node cannot run virtual machines: {Missing}.")));
+    }
+
+    [Test]
     public async Task A_node_that_has_not_described_itself_is_waited_for()
     {
         await Store.CreateAsync(Manifests.Node("fresh"), Soon);

@@ -86,6 +86,19 @@ internal abstract class SchedulerFixture
         await PassAsync();
     }
 
+    /// <summary>A node that carries out workloads alone, since what virtual machines need is not installed.</summary>
+    protected async Task Lacks(string name, string what)
+    {
+        Condition[] conditions =
+        [
+            new() { Type = ConditionTypes.Ready, Status = ConditionStatus.True, Reason = ReadyReasons.Ready },
+            new() { Type = ConditionTypes.RunsVirtualMachines, Status = ConditionStatus.False, Reason = RunsVirtualMachinesReasons.ProgramMissing, Message = what },
+        ];
+        var status = new NodeStatus { BootId = "boot", Kinds = [ResourceKind.Workload.Name], Conditions = conditions };
+        await Store.UpdateStatusAsync(ResourceKind.Node, name, _ => JsonSerializer.SerializeToElement(status, ContractsJson.Default.NodeStatus), Soon);
+        await PassAsync();
+    }
+
     protected async Task<NodeRevision> Revision(string node) => (await Revisions.GetAsync(node, Soon))!;
 
     protected async Task<NodeDocument> Document(string node) => NodeDocument.FromBytes((await Revision(node)).Document);

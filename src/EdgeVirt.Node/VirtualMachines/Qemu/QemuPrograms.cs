@@ -49,6 +49,24 @@ internal static class QemuPrograms
         throw new VmStartException(
             $"there is no UEFI firmware on the node: install {(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "qemu-efi-aarch64" : "ovmf")}, or let the machine boot by boot.kernel");
 
+    /// <summary>What every machine needs and is not installed, as a sentence that says what to install; null: all is there.</summary>
+    public static string? Missing()
+    {
+        foreach (var program in (Func<string>[])[() => Qemu, () => QemuImg, () => SetPriv, () => PrLimit])
+        {
+            try
+            {
+                _ = program();
+            }
+            catch (VmStartException e)
+            {
+                return e.Message;
+            }
+        }
+
+        return null;
+    }
+
     private static string Find(string name, string package) =>
         Folders.Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists) ?? throw new VmStartException($"{name} is not installed; install the package {package}");
 }

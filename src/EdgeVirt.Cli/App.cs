@@ -77,6 +77,8 @@ internal static class App
             ExecCommand.Create(terminal),
             AttachCommand.Create(terminal),
             PortForwardCommand.Create(terminal),
+            ConsoleCommand.Create(terminal),
+            VncCommand.Create(terminal),
             CopyCommand.Create(terminal),
             TopCommand.Create(terminal),
             NodeCommand.Create(terminal),

@@ -106,6 +106,7 @@ internal static class VmStartBench
     {
         Directory.CreateDirectory(paths.DataDirectory);
         Directory.CreateDirectory(paths.RunDirectory);
+        Directory.CreateDirectory(paths.ConsoleDirectory);
         var began = Stopwatch.GetTimestamp();
         using var process = Process.Start(new ProcessStartInfo(QemuPrograms.Qemu, QemuCommandLine.For(guest, paths)))!;
         try
@@ -146,11 +147,11 @@ internal static class VmStartBench
         }
 
         var running = Stopwatch.GetElapsedTime(began);
-        while (!File.Exists(paths.SerialLog) || !File.ReadAllText(paths.SerialLog).Contains(LinuxGuest.Marker, StringComparison.Ordinal))
+        while (!File.Exists(paths.ConsoleLog) || !File.ReadAllText(paths.ConsoleLog).Contains(LinuxGuest.Marker, StringComparison.Ordinal))
         {
             if (Stopwatch.GetElapsedTime(began) > Patience)
             {
-                throw new TimeoutException($"the guest did not come up within {Patience.TotalSeconds} s; it said: {File.ReadAllText(paths.SerialLog)}");
+                throw new TimeoutException($"the guest did not come up within {Patience.TotalSeconds} s; it said: {File.ReadAllText(paths.ConsoleLog)}");
             }
 
             await Task.Delay(Pause);

@@ -86,6 +86,7 @@ internal static class CompleteCommand
             (Kinds.ArgumentName, 1) => await NamesAsync(invocation, positional[0], ct),
             (Kinds.ArgumentName, _) when command.Name == "delete" => await NamesAsync(invocation, positional[0], ct),
             ("workload", 0) => await NamesAsync(invocation, "workload", ct),
+            ("machine", 0) => await NamesAsync(invocation, "virtualmachine", ct),
             ("file", 0) when command.Name == "compose" => [FileMark],
             ("shell", 0) => CompletionCommand.Shells,
             ("name", 0) when command.Name == "use" => Configuration.Load(invocation.Terminal).Contexts.Keys,

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net;
 using System.Net.Sockets;
 using EdgeVirt.Cli.Interactive;
 using EdgeVirt.Cli.Output;
@@ -35,7 +34,7 @@ internal static class PortForwardCommand
         {
             foreach (var mapping in mappings)
             {
-                listeners.Add(Listen(mapping));
+                listeners.Add(LoopbackPort.Listen(mapping.Local, $":{mapping.Remote} takes any that is free", $"{8000 + (mapping.Remote % 1000)}:{mapping.Remote}"));
             }
 
             foreach (var remote in mappings.Select(mapping => mapping.Remote).Distinct())
@@ -55,26 +54,6 @@ internal static class PortForwardCommand
         finally
         {
             listeners.ForEach(listener => listener.Dispose());
-        }
-    }
-
-    private static TcpListener Listen(PortMapping mapping)
-    {
-        var listener = new TcpListener(IPAddress.Loopback, mapping.Local);
-        try
-        {
-            listener.Start();
-            return listener;
-        }
-        catch (SocketException fault)
-        {
-            listener.Dispose();
-            throw fault.SocketErrorCode switch
-            {
-                SocketError.AddressAlreadyInUse => new CliException(ExitCodes.Conflict, $"port {mapping.Local} is in use on this machine.", $"Choose another: :{mapping.Remote} takes any that is free."),
-                SocketError.AccessDenied => new CliException(ExitCodes.Unauthorized, $"port {mapping.Local} is for root alone.", $"Choose one above 1023, such as {8000 + (mapping.Remote % 1000)}:{mapping.Remote}."),
-                _ => new CliException(ExitCodes.Failure, $"port {mapping.Local} cannot be listened on: {fault.Message}."),
-            };
         }
     }
 

@@ -14,6 +14,7 @@ internal static class ChannelFaults
             CloseReason.NotFound => ExitCodes.NotFound,
             CloseReason.Invalid => ExitCodes.Invalid,
             CloseReason.Unavailable => ExitCodes.Unreachable,
+            CloseReason.Conflict => ExitCodes.Conflict,
             _ => ExitCodes.Failure,
         };
         return code == ExitCodes.Ok ? null : new CliException(code, close.Message.Length > 0 ? close.Message : $"the agent refused ({close.Reason}).");

@@ -126,7 +126,7 @@ internal sealed class WebSocketTransport : IFrameTransport
             ExitCodes.Unauthorized,
             target.Token is null ? $"the hub at {target.Server.Authority} wants a token." : $"the hub at {target.Server.Authority} does not accept the token.",
             "Run 'edgevirt login' with a token that is valid."),
-        HttpStatusCode.Forbidden => new CliException(ExitCodes.Unauthorized, "the token is read-only; it may not reach into containers.", "Use a token that may make changes."),
+        HttpStatusCode.Forbidden => new CliException(ExitCodes.Unauthorized, "the token is read-only; it may not reach into containers and virtual machines.", "Use a token that may make changes."),
         HttpStatusCode.NotFound => new CliException(ExitCodes.Failure, $"the hub at {target.Server.Authority} does not know this verb.", "It may be older than this edgevirt: compare them with 'edgevirt version'."),
         _ => new CliException(ExitCodes.Failure, $"the hub at {target.Server.Authority} answered {(int)status}.", "Its log says why; a proxy in between may not let WebSockets through."),
     };

@@ -53,7 +53,7 @@ internal sealed class Terminal
 
     public DateTimeOffset Now => Time.GetUtcNow();
 
-    public static Terminal OfProcess() => OfProcess(Console.OpenStandardInput(), OpenOutput(), Console.OpenStandardError());
+    public static Terminal OfProcess() => OfProcess(OpenInput(), OpenOutput(), Console.OpenStandardError());
 
     private static Terminal OfProcess(Stream input, Stream output, Stream error) => new()
     {
@@ -99,6 +99,11 @@ internal sealed class Terminal
             return;
         }
     }
+
+    /// <summary>The console's own stream reads a terminal line by line, with keys and an echo of its own, whatever mode the terminal is in.</summary>
+    private static Stream OpenInput() => Console.IsInputRedirected
+        ? Console.OpenStandardInput()
+        : new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
 
     /// <summary>The console's own stream swallows a broken pipe, so that "logs -f | head" would never end.</summary>
     private static Stream OpenOutput()

@@ -17,6 +17,7 @@ internal static class VirtualMachineDescription
         to.Field("CPUs", $"{spec.Cpu?.Cores ?? 1}{(spec.Cpu?.Limit is { } limit ? $", of which {limit} in use at most" : "")}");
         to.Field("Memory", spec.Memory.Size.ToString());
         to.Field("Boot", BootText(spec.Boot));
+        to.Field("Display", spec.Display?.Type?.ToString() ?? (spec.Machine == VirtualMachineModel.MicroVm ? "None" : "as its machine has it"));
         to.Field("Cloud-init", spec.CloudInit is { } seed ? SeedText(seed) : null);
         to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
         WriteDevices(to, spec);

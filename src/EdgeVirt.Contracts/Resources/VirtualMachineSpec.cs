@@ -36,6 +36,9 @@ public sealed record VirtualMachineSpec
     /// <summary>Its network cards; absent: one on the node's network; an empty list: none.</summary>
     public IReadOnlyList<VirtualInterfaceSpec>? Interfaces { get; init; }
 
+    /// <summary>Its screen, which <c>edgevirt vnc</c> shows; absent: one as its machine model has it.</summary>
+    public VirtualDisplaySpec? Display { get; init; }
+
     /// <summary>What cloud-init in the guest is told by a NoCloud disk; absent: there is no such disk.</summary>
     public CloudInitSpec? CloudInit { get; init; }
 
@@ -201,6 +204,26 @@ public sealed record VirtualInterfaceSpec
 
     /// <summary>Ports that listen, and on which node port they are published.</summary>
     public IReadOnlyList<ContainerPort>? Ports { get; init; }
+}
+
+/// <summary>The screen of a virtual machine.</summary>
+public sealed record VirtualDisplaySpec
+{
+    /// <summary>Its graphics card; absent: <see cref="VirtualDisplayType.Vga"/> on q35, <see cref="VirtualDisplayType.Virtio"/> on virt, none on microvm.</summary>
+    public VirtualDisplayType? Type { get; init; }
+}
+
+/// <summary>Graphics cards.</summary>
+public enum VirtualDisplayType
+{
+    /// <summary>No screen, no keyboard and no pointer: less memory, and a serial console alone.</summary>
+    None,
+
+    /// <summary>Standard VGA, which every x86-64 guest knows.</summary>
+    Vga,
+
+    /// <summary>virtio-gpu; the guest needs its driver.</summary>
+    Virtio,
 }
 
 /// <summary>What cloud-init is told.</summary>

@@ -40,8 +40,22 @@ internal static partial class VirtualMachineValidation
             v.Add("spec.disks", $"{spec.Disks!.Count} disks and {spec.Interfaces?.Count ?? 1} interfaces are more than the {MostDevices} devices that a machine has room for");
         }
 
+        ValidateDisplay(spec, v);
         Validate(spec.CloudInit, "spec.cloudInit", v);
         ValidatePullSecrets(spec.ImagePullSecrets ?? [], "spec.imagePullSecrets", v);
+    }
+
+    private static void ValidateDisplay(VirtualMachineSpec spec, Validation v)
+    {
+        switch (spec.Machine, spec.Display?.Type)
+        {
+            case (VirtualMachineModel.MicroVm, VirtualDisplayType.Vga or VirtualDisplayType.Virtio):
+                v.Add("spec.display.type", "MicroVm has no place for a graphics card: leave it out, or use Q35");
+                break;
+            case (VirtualMachineModel.Virt, VirtualDisplayType.Vga):
+                v.Add("spec.display.type", "Vga is for x86-64, and Virt is a machine of arm64: use Virtio");
+                break;
+        }
     }
 
     private static void Image(string reference, string path, Validation v)

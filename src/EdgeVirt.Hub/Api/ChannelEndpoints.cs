@@ -1,10 +1,10 @@
 using System.Net.WebSockets;
 using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Protos;
-using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Access;
 using EdgeVirt.Hub.Audit;
 using EdgeVirt.Hub.Resources;
+using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Tunnels;
 
 namespace EdgeVirt.Hub.Api;
@@ -37,6 +37,7 @@ internal static class ChannelEndpoints
         {
             IsFrequent = true,
         },
+        .. MachineRoutes.All,
         .. VolumeRoutes.All,
     ];
 
@@ -55,7 +56,7 @@ internal static class ChannelEndpoints
                 .WithDescription(
                     "A WebSocket: each binary message is a TunnelFrame of EdgeVirt's tunnel.proto, on one channel. " + route.Description +
                     " Both sides send no more data than the other's window frames allow. The hub's last frame closes the channel and says why. " +
-                    (route.Kind == ResourceKind.Workload ? "node: which node, needed where several run it. " : "") + (route.IsReading ? "" : "A read-only token is refused. ") +
+                    (PlacedKind.Find(route.Kind.Name) is not null ? "node: which node, needed where several run it. " : "") + (route.IsReading ? "" : "A read-only token is refused. ") +
                     "Who did what where is put on the audit log; what was typed is not.")
                 .Produces(StatusCodes.Status101SwitchingProtocols)
                 .Produces<ApiError>(400)
@@ -121,6 +122,8 @@ internal static class ChannelEndpoints
                 Message = error.Hint is null ? error.Message : $"{error.Message} {error.Hint}",
             };
         }
+
+        first.Open.Caller = actor;
 
         // Written before anything happens, so that nothing can happen that is not on the log.
         var what = $"on node {node}: {route.Describe(first.Open)}";

@@ -2,6 +2,7 @@ using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Resources;
+using EdgeVirt.Hub.Scheduling;
 
 namespace EdgeVirt.Hub.Api;
 
@@ -10,7 +11,7 @@ namespace EdgeVirt.Hub.Api;
 /// <param name="Verb">What the first frame has to open.</param>
 /// <param name="Summary">For the description of the API.</param>
 /// <param name="Description">Likewise.</param>
-/// <param name="SetName">The workload of the address is the one that counts.</param>
+/// <param name="SetName">What the address names is what counts.</param>
 /// <param name="Describe">For the audit log: never anything that was typed or sent.</param>
 internal sealed record ChannelRoute(
     string Path, OpenChannel.VerbOneofCase Verb, string Summary, string Description, Action<OpenChannel, string> SetName, Func<OpenChannel, string> Describe)
@@ -21,15 +22,15 @@ internal sealed record ChannelRoute(
     /// <summary>Whether a read-only token may ask for it.</summary>
     public bool IsReading { get; init; }
 
-    /// <summary>What is named in the address: a workload, or the node itself.</summary>
+    /// <summary>What is named in the address: a workload, a virtual machine, or the node itself.</summary>
     public ResourceKind Kind { get; init; } = ResourceKind.Workload;
 
     /// <summary>The node that is meant, or why there is none.</summary>
     public async Task<(string? Node, int Status, ApiError? Error)> FindNodeAsync(ResourceStore store, string name, string? wanted, CancellationToken ct)
     {
-        if (Kind == ResourceKind.Workload)
+        if (PlacedKind.Find(Kind.Name) is { } placed)
         {
-            return await WorkloadNodes.FindAsync(store, name, wanted, ct);
+            return await PlacedNodes.FindAsync(store, placed, name, wanted, ct);
         }
 
         return await store.GetAsync(ResourceKind.Node, name, ct) is not null

@@ -3,6 +3,7 @@ using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Resources;
+using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Tunnels;
 using Google.Protobuf;
 
@@ -53,7 +54,7 @@ internal static class LogEndpoints
     {
         var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
-        var (node, status, error) = await WorkloadNodes.FindAsync(store, name, query.Node, ending.Token);
+        var (node, status, error) = await PlacedNodes.FindAsync(store, PlacedKind.Workload, name, query.Node, ending.Token);
         if (node is null)
         {
             return ApiErrors.Error(status, error!);

@@ -6,6 +6,7 @@ using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
+using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using Microsoft.Extensions.DependencyInjection;
@@ -44,7 +45,8 @@ internal static class VirtualMachinesServices
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),
         })
         .AddSingleton<IReconciler>(provider => new MachineSupport(provider.GetRequiredService<NodeConditions>(), QemuPrograms.Missing))
-        .AddSingleton<IReconciler, VirtualMachineReconciler>();
+        .AddSingleton<IReconciler, VirtualMachineReconciler>()
+        .AddConsoles();
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.State;
+using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 
@@ -220,6 +221,7 @@ internal sealed partial class VmOwner
             Directory.Delete(paths.RunDirectory, recursive: true);
         }
 
+        ConsoleSpool.Remove(paths);
         tools.Network.Release(off);
         tools.Records.Remove(off);
         record = null;

@@ -3,6 +3,7 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
+using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using Microsoft.Extensions.Logging;
@@ -127,7 +128,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
 
         if (process is { IsAlive: true })
         {
-            ConsoleLog.Bound(VmPaths.Of(tools.Options, record.Id).SerialLog);
+            ConsoleLog.Bound(VmPaths.Of(tools.Options, record.Id).ConsoleLog);
             await AskAsync(ct);
         }
 

@@ -23,8 +23,11 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
     /// <summary>The guest agent's channel.</summary>
     public string Agent => Path.Combine(RunDirectory, "qga");
 
+    /// <summary>Where what guests write to the serial console is kept: a file system of its own in memory, which outlives their runs.</summary>
+    public string ConsoleDirectory => RunDirectory + ".tty";
+
     /// <summary>What the serial console said.</summary>
-    public string SerialLog => Path.Combine(DataDirectory, "serial.log");
+    public string ConsoleLog => Path.Combine(ConsoleDirectory, "log");
 
     /// <summary>What QEMU itself said.</summary>
     public string QemuLog => Path.Combine(DataDirectory, "qemu.log");

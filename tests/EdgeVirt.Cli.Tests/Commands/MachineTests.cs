@@ -125,6 +125,8 @@ public sealed class MachineTests
     [TestCase("get|virt", "virtualmachines")]
     [TestCase("get|vm|", "guest")]
     [TestCase("describe|virtualmachine|g", "guest")]
+    [TestCase("console|", "guest")]
+    [TestCase("vnc|g", "guest")]
     public async Task Completes_kinds_and_names(string words, string expected)
     {
         hub.Answer("GET /api/v1/virtualmachines", $$"""{"resourceVersion":9,"items":[{{Machine}}]}""");

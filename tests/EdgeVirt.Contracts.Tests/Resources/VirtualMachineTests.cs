@@ -91,12 +91,18 @@ internal sealed class VirtualMachineTests
     [TestCase("machine: MicroVm", "machine", "give spec.boot.kernel, or use Q35")]
     [TestCase("machine: MicroVm, boot: {firmware: {}}", "machine", "give spec.boot.kernel, or use Q35")]
     [TestCase("machine: Virt, boot: {firmware: {type: Bios}}", "boot.firmware.type", "use Uefi")]
+    [TestCase("machine: MicroVm, display: {type: Vga}, boot: {kernel: {image: 'r.local/k:1', kernel: /vmlinuz}}", "display.type", "no place for a graphics card")]
+    [TestCase("machine: Virt, display: {type: Vga}", "display.type", "use Virtio")]
+    [TestCase("display: {type: Qxl}", "display.type", "Vga")]
     public void What_cannot_boot_is_refused_by_field(string boot, string field, string reason) => Refuses($"{Memory}, {boot}", field, reason);
 
     [TestCase("boot: {firmware: {}}")]
     [TestCase("boot: {firmware: {type: Bios}}")]
     [TestCase("machine: MicroVm, boot: {kernel: {image: 'oci:/images/k:1', kernel: /vmlinuz, initrd: /initrd, commandLine: console=ttyS0 quiet}}")]
     [TestCase("machine: Virt, boot: {kernel: {image: 'r.local/k:1', kernel: /vmlinuz}}")]
+    [TestCase("display: {type: Virtio}")]
+    [TestCase("display: {}")]
+    [TestCase("machine: MicroVm, display: {type: None}, boot: {kernel: {image: 'r.local/k:1', kernel: /vmlinuz}}")]
     public void What_can_boot_is_taken(string boot) => Assert.That(Parse($"{Memory}, {boot}").Errors, Is.Empty);
 
     [TestCase("{name: a}", "[0]", "exactly one of image, url and empty")]

@@ -1,13 +1,16 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.WebSockets;
+using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Channels;
 using EdgeVirt.Contracts.Protos;
+using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Hub.Access;
 using EdgeVirt.Hub.Audit;
 using EdgeVirt.Hub.Resources;
+using EdgeVirt.Hub.Scheduling;
 using EdgeVirt.Hub.Tunnels;
 using Google.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
@@ -239,6 +242,55 @@ internal sealed class ChannelTests
     }
 
     [Test]
+    public async Task The_node_is_told_who_wants_a_console_and_who_only_watches_cannot_type()
+    {
+        await PlaceMachineAsync();
+        using (var socket = await ConnectAsync(name: "guest", verb: "console", kind: "virtualmachines"))
+        {
+            await SendAsync(socket, new TunnelFrame { Channel = 1, Open = new OpenChannel { Window = 1000, Caller = "somebody else", Console = new ConsoleRequest { Machine = "another", Follow = true, Force = true } } });
+            var open = await node.NextAsync(TunnelFrame.KindOneofCase.Open);
+            Assert.That((open.Open.Caller, open.Open.Console), Is.EqualTo(("admin", new ConsoleRequest { Machine = "guest", Follow = true, Force = true })));
+            node.Close(open.Channel, CloseReason.Conflict, "taken over");
+            Assert.That((await UntilCloseAsync(socket)).Reason, Is.EqualTo(CloseReason.Conflict));
+        }
+
+        var entries = await hub.Services.GetRequiredService<AuditLog>().ReadAsync(100, default);
+        Assert.That(entries.Count(entry => entry.Action == "console VirtualMachine/guest" && entry.Reason == "on node n1: with input, by force"), Is.EqualTo(1));
+
+        var (_, reader) = await hub.Services.GetRequiredService<ApiTokens>().CreateAsync("watcher", null, readOnly: true, default);
+        foreach (var verb in (string[])["console", "vnc"])
+        {
+            using var refused = new ClientWebSocket();
+            await NodeHub.FailureAsync<WebSocketException>(() => ConnectAsync(refused, reader, "guest", null, verb, "virtualmachines"));
+            Assert.That(refused.HttpStatusCode, Is.EqualTo(HttpStatusCode.Forbidden), verb);
+        }
+
+        using var watching = new ClientWebSocket();
+        await ConnectAsync(watching, reader, "guest", null, "console/watch", "virtualmachines");
+        await SendAsync(watching, new TunnelFrame { Channel = 1, Open = new OpenChannel { Window = 1000, Console = new ConsoleRequest { Follow = true, Force = true } } });
+        var watch = await node.NextAsync(TunnelFrame.KindOneofCase.Open);
+        Assert.That((watch.Open.Caller, watch.Open.Console), Is.EqualTo(("watcher", new ConsoleRequest { Machine = "guest", Follow = true, ReadOnly = true })));
+        node.Close(watch.Channel);
+    }
+
+    [TestCase("workloads", "guest", "attach", "edgevirt console guest")]
+    [TestCase("virtualmachines", "web", "console", "edgevirt attach web")]
+    [TestCase("virtualmachines", "nobody", "vnc", "edgevirt get virtualmachines")]
+    public async Task Who_asks_for_the_wrong_kind_is_told_how_to_ask_for_the_other(string kind, string name, string verb, string hint)
+    {
+        await PlaceMachineAsync();
+        using var socket = await ConnectAsync(name: name, verb: verb, kind: kind);
+        var open = verb switch
+        {
+            "attach" => new OpenChannel { Attach = new AttachRequest() },
+            "vnc" => new OpenChannel { Vnc = new VncRequest() },
+            _ => new OpenChannel { Console = new ConsoleRequest() },
+        };
+        await SendAsync(socket, new TunnelFrame { Channel = 1, Open = open });
+        Assert.That(await UntilCloseAsync(socket), Has.Property("Reason").EqualTo(CloseReason.NotFound).And.Property("Message").Contains(hint));
+    }
+
+    [Test]
     public async Task Who_asks_without_a_WebSocket_is_told_to()
     {
         using var client = hub.Client();
@@ -253,7 +305,20 @@ internal sealed class ChannelTests
     private static TunnelFrame DataOf(StreamMessage message) => new() { Channel = 1, Data = ByteString.CopyFrom(StreamMessages.ToBytes(message).Span) };
 
     private static Task<(string? Node, int Status, ApiError? Error)> WorkloadNodes(ResourceStore store) =>
-        EdgeVirt.Hub.Api.WorkloadNodes.FindAsync(store, "web", null, default);
+        EdgeVirt.Hub.Api.PlacedNodes.FindAsync(store, PlacedKind.Workload, "web", null, default);
+
+    private async Task PlaceMachineAsync()
+    {
+        var store = hub.Services.GetRequiredService<ResourceStore>();
+        if (await store.GetAsync(ResourceKind.VirtualMachine, "guest", default) is null)
+        {
+            var status = new NodeStatus { BootId = "boot", Kinds = [ResourceKind.Workload.Name, ResourceKind.VirtualMachine.Name] };
+            await store.UpdateStatusAsync(ResourceKind.Node, "n1", _ => JsonSerializer.SerializeToElement(status, ContractsJson.Default.NodeStatus), default);
+            await store.ApplyAsync([Manifests.Machine()], default);
+            await NodeHub.EventuallyAsync(
+                async () => (await EdgeVirt.Hub.Api.PlacedNodes.FindAsync(store, PlacedKind.VirtualMachine, "guest", null, default)).Node == "n1", "guest is placed on n1");
+        }
+    }
 
     private static Task SendAsync(ClientWebSocket socket, TunnelFrame frame) =>
         socket.SendAsync(frame.ToByteArray(), WebSocketMessageType.Binary, true, CancellationToken.None);

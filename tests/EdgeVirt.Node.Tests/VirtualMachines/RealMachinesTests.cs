@@ -310,7 +310,7 @@ public sealed class RealMachinesTests
 
     private async Task<string> UntilSaidAsync(string text)
     {
-        var log = VmPaths.Of(options, agent.Records.All.Single().Id).SerialLog;
+        var log = VmPaths.Of(options, agent.Records.All.Single().Id).ConsoleLog;
         for (var i = 0; i < 1500; i++)
         {
             await agent.Reconciler.ReconcileAsync(agent.Token);

@@ -67,7 +67,7 @@ internal static class QemuCommandLine
             "-chardev", $"socket,id=agent0,path={Escaped(paths.Agent)},server=on,wait=off",
             "-device", "virtserialport,chardev=agent0,name=org.qemu.guest_agent.0",
             "-device", model == VirtualMachineModel.Virt ? "pvpanic-pci" : "pvpanic",
-            .. Display(paths, model),
+            .. Display(guest.Display, paths, model),
         ]);
         return args;
     }
@@ -123,15 +123,23 @@ internal static class QemuCommandLine
         ["-chardev", $"socket,id=qmp0,path={Escaped(paths.Qmp)},server=on,wait=off", "-mon", "chardev=qmp0,mode=control"];
 
     private static string[] Serial(VmPaths paths) =>
-        ["-chardev", $"socket,id=serial0,path={Escaped(paths.Serial)},server=on,wait=off,logfile={Escaped(paths.SerialLog)},logappend=on", "-serial", "chardev:serial0"];
+        ["-chardev", $"socket,id=serial0,path={Escaped(paths.Serial)},server=on,wait=off,logfile={Escaped(paths.ConsoleLog)},logappend=on", "-serial", "chardev:serial0"];
 
-    private static string[] Display(VmPaths paths, VirtualMachineModel model) => model switch
-    {
-        VirtualMachineModel.MicroVm => [],
-        // virt has neither a keyboard of its own nor a graphics card that firmware knows by another name.
-        VirtualMachineModel.Virt => ["-device", "virtio-gpu-pci", "-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet", "-vnc", $"unix:{Escaped(paths.Vnc)}"],
-        _ => ["-device", "VGA", "-device", "qemu-xhci", "-device", "usb-tablet", "-vnc", $"unix:{Escaped(paths.Vnc)}"],
-    };
+    private static string[] Display(VirtualDisplayType type, VmPaths paths, VirtualMachineModel model) => type == VirtualDisplayType.None ? [] :
+    [
+        "-device", (type, model) switch
+        {
+            (VirtualDisplayType.Vga, _) => "VGA",
+            // On x86-64 with the registers of a VGA beside it, so that firmware and boot loaders have a screen too.
+            (_, VirtualMachineModel.Q35) => "virtio-vga",
+            _ => "virtio-gpu-pci",
+        },
+        "-device", "qemu-xhci",
+        // virt has no keyboard of its own.
+        .. model == VirtualMachineModel.Virt ? (string[])["-device", "usb-kbd"] : [],
+        "-device", "usb-tablet",
+        "-vnc", $"unix:{Escaped(paths.Vnc)}",
+    ];
 
     private static void AddDisk(List<string> args, QemuDisk disk, int number, VirtualMachineModel model, bool isBootable)
     {

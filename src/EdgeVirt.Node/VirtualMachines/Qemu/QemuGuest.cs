@@ -21,6 +21,15 @@ internal sealed record QemuGuest
     public QemuBoot? Boot { get; init; }
 
     public required QemuAcceleration Acceleration { get; init; }
+
+    /// <summary>Its graphics card.</summary>
+    public VirtualDisplayType Display => (Spec.Machine, Spec.Display?.Type) switch
+    {
+        (VirtualMachineModel.MicroVm, _) => VirtualDisplayType.None,
+        (_, { } type) => type,
+        (VirtualMachineModel.Virt, _) => VirtualDisplayType.Virtio,
+        _ => VirtualDisplayType.Vga,
+    };
 }
 
 /// <summary>What runs the guest's processors.</summary>

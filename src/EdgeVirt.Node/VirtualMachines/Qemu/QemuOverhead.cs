@@ -5,7 +5,7 @@ namespace EdgeVirt.Node.VirtualMachines.Qemu;
 /// <summary>
 /// How much memory a QEMU takes beside its guest's. Measured with 256 MiB guests, all of it touched (QEMU 7.2, Debian's kernel): q35 with
 /// display under KVM 53 MB; emulated microvm 59 MB, q35 101 MB, q35 with display and 4 processors 111 MB. A third more is granted, for
-/// what disks and displays take while they are busy. <c>VmProcessTests</c> holds it against a QEMU that runs.
+/// what disks and displays take while they are busy and for what the console keeps. <c>VmProcessTests</c> holds it against a QEMU that runs.
 /// </summary>
 internal static class QemuOverhead
 {
@@ -21,7 +21,7 @@ internal static class QemuOverhead
     /// <summary>Bytes beside the guest's memory.</summary>
     public static long Of(QemuGuest guest) =>
         Base
-        + (guest.Spec.Machine == VirtualMachineModel.MicroVm ? 0 : Display)
+        + (guest.Display == VirtualDisplayType.None ? 0 : Display)
         + (PerCore * (guest.Spec.Cpu?.Cores ?? 1))
         + (PerDisk * guest.Disks.Count)
         + (guest.Acceleration.Kvm ? 0 : Emulation);

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
+using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using Microsoft.Win32.SafeHandles;
 
@@ -210,14 +211,7 @@ internal sealed class VmProcess
 
         Directory.CreateDirectory(paths.RunDirectory, Owner);
         Ownership.Set(paths.RunDirectory, user, user);
-        // QEMU may write into its log, not make files beside it.
-        if (!File.Exists(paths.SerialLog))
-        {
-            using var log = new FileStream(
-                paths.SerialLog, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
-        }
-
-        Ownership.Set(paths.SerialLog, user, user);
+        ConsoleSpool.Ensure(paths, user);
         cgroups.Make(launch.Cgroup);
         cgroups.LimitMemory(launch.Cgroup, launch.MemoryBytes);
         cgroups.ForbidSwap(launch.Cgroup);

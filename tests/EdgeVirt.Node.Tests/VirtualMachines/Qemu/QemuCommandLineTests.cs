@@ -42,7 +42,7 @@ public sealed class QemuCommandLineTests
             -boot strict=on
             -chardev socket,id=qmp0,path=/run/e/vm/1/qmp,server=on,wait=off
             -mon chardev=qmp0,mode=control
-            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/data/vm-1/serial.log,logappend=on
+            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/run/e/vm/1.tty/log,logappend=on
             -serial chardev:serial0
             -blockdev {"driver":"qcow2","read-only":true,"backing":null,"node-name":"disk0-base","file":{"driver":"file","filename":"/data/base/abc","read-only":true}}
             -blockdev {"driver":"qcow2","discard":"unmap","backing":"disk0-base","node-name":"disk0","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
@@ -97,7 +97,7 @@ public sealed class QemuCommandLineTests
             -append console=ttyS0 panic=-1
             -chardev socket,id=qmp0,path=/run/e/vm/1/qmp,server=on,wait=off
             -mon chardev=qmp0,mode=control
-            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/data/vm-1/serial.log,logappend=on
+            -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/run/e/vm/1.tty/log,logappend=on
             -serial chardev:serial0
             -blockdev {"driver":"raw","discard":"unmap","node-name":"disk0","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
             -device virtio-blk-device,drive=disk0,id=disk0-device,serial=root,werror=stop,rerror=stop
@@ -125,6 +125,21 @@ public sealed class QemuCommandLineTests
         Assert.That(For(Guests.Of(VirtualMachineModel.MicroVm, boot: kernel, acceleration: told with { Kvm = true })), Has.None.Contains("tsc_early_khz"), "has kvmclock");
     }
 
+    [TestCase(VirtualMachineModel.Q35, null, "VGA")]
+    [TestCase(VirtualMachineModel.Q35, VirtualDisplayType.Virtio, "virtio-vga")]
+    [TestCase(VirtualMachineModel.Q35, VirtualDisplayType.None, null)]
+    [TestCase(VirtualMachineModel.Virt, null, "virtio-gpu-pci")]
+    [TestCase(VirtualMachineModel.Virt, VirtualDisplayType.None, null)]
+    [TestCase(VirtualMachineModel.MicroVm, null, null)]
+    public void A_display_as_the_spec_says_or_the_model_has_it(VirtualMachineModel model, VirtualDisplayType? type, string? card)
+    {
+        var guest = Guests.Of(model);
+        var args = For(guest with { Spec = guest.Spec with { Display = new VirtualDisplaySpec { Type = type } } });
+        Assert.That(args.Intersect(["VGA", "virtio-vga", "virtio-gpu-pci"]), Is.EqualTo(card is null ? Array.Empty<string>() : [card]));
+        Assert.That(args.Contains("-vnc"), Is.EqualTo(card is not null));
+        Assert.That(args.Contains("usb-tablet"), Is.EqualTo(card is not null));
+    }
+
     [Test]
     public void A_virt_machine()
     {
@@ -148,7 +163,7 @@ public sealed class QemuCommandLineTests
         var guest = Guests.Of() with { Name = "a,b", Disks = [new QemuDisk("d", "/data/a,\"b\\/é", DiskFormat.Raw)] };
         var args = QemuCommandLine.For(guest, new VmPaths("/data,1", "/run,1"));
         Assert.That(args, Does.Contain("guest=a,,b,debug-threads=on"));
-        Assert.That(args, Does.Contain("socket,id=serial0,path=/run,,1/tty,server=on,wait=off,logfile=/data,,1/serial.log,logappend=on"));
+        Assert.That(args, Does.Contain("socket,id=serial0,path=/run,,1/tty,server=on,wait=off,logfile=/run,,1.tty/log,logappend=on"));
         Assert.That(args, Does.Contain("socket,id=qmp0,path=/run,,1/qmp,server=on,wait=off").And.Contain("unix:/run,,1/vnc"));
         Assert.That(args, Has.One.Contains("""
             "filename":"/data/a,\"b\\/é"

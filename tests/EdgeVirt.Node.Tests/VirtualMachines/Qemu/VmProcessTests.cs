@@ -164,13 +164,13 @@ public sealed class VmProcessTests
         LinuxGuest.WriteInitrd(directory.Combine("initrd"), "read line\necho got $line\nbb poweroff -f\nbb sleep 100");
         await using var monitor = await StartAsync(Guests.Of(model, boot: kernel));
         await monitor.ExecuteAsync("cont");
-        await Eventually(() => File.ReadAllText(paths.SerialLog).Contains(LinuxGuest.Marker, StringComparison.Ordinal), "the marker on the console");
+        await Eventually(() => File.ReadAllText(paths.ConsoleLog).Contains(LinuxGuest.Marker, StringComparison.Ordinal), "the marker on the console");
 
         using (var console = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0))
         {
             await console.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(paths.Serial));
             await console.SendAsync("hello\n"u8.ToArray());
-            await Eventually(() => File.ReadAllText(paths.SerialLog).Contains("got hello", StringComparison.Ordinal), "the answer on the console");
+            await Eventually(() => File.ReadAllText(paths.ConsoleLog).Contains("got hello", StringComparison.Ordinal), "the answer on the console");
         }
 
         Assert.That(await process!.EndsWithinAsync(TimeSpan.FromSeconds(30), default), "powers itself off");
@@ -194,7 +194,7 @@ public sealed class VmProcessTests
         var guest = Guests.Of(model, cores, kernel);
         await using var monitor = await StartAsync(guest, memory: QemuOverhead.Total(guest));
         await monitor.ExecuteAsync("cont");
-        await Eventually(() => File.ReadAllText(paths.SerialLog).Contains("FILLED", StringComparison.Ordinal), "the guest's memory being full");
+        await Eventually(() => File.ReadAllText(paths.ConsoleLog).Contains("FILLED", StringComparison.Ordinal), "the guest's memory being full");
 
         var overhead = ResidentBytes() - (256L << 20);
         await TestContext.Out.WriteLineAsync($"{model} with {cores}: {overhead >> 20} MiB beside the guest's memory (or more, as far as that was not touched), {QemuOverhead.Of(guest) >> 20} MiB granted");

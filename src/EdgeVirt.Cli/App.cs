@@ -84,6 +84,7 @@ internal static class App
             NodeCommand.Create(terminal),
             ImageCommand.Create(terminal),
             VolumeCommand.Create(terminal),
+            VirtualMachineCommand.Create(terminal),
             TelemetryCommand.Create(terminal),
             AuditCommand.Create(terminal),
             TokenCommand.Create(terminal),

@@ -25,6 +25,7 @@ namespace EdgeVirt.Contracts;
 [JsonSerializable(typeof(AuditList))]
 [JsonSerializable(typeof(LocalImageList))]
 [JsonSerializable(typeof(LocalVolumeList))]
+[JsonSerializable(typeof(LocalSnapshotList))]
 [JsonSerializable(typeof(VolumeBackupList))]
 [JsonSerializable(typeof(VolumeTransfer))]
 [JsonSerializable(typeof(WorkloadSpec))]

@@ -16,8 +16,11 @@ public static class LinuxGuest
     private static readonly string[] Modules =
     [
         "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
-        "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci",
+        "virtio_console", "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci",
     ];
+
+    // Which modules were looked for: a folder of an earlier list lacks some.
+    private static string Fetched => Path.Combine(Folder, "modules.txt");
 
     private static readonly string Folder = RepositoryRoot.Combine("artifacts/test/guest-kernel");
 
@@ -30,7 +33,7 @@ public static class LinuxGuest
             lock (Gate)
             {
                 var kernel = Path.Combine(Folder, "vmlinuz");
-                return File.Exists(kernel) || Fetch() ? kernel : null;
+                return (File.Exists(kernel) && File.Exists(Fetched) && File.ReadAllText(Fetched) == string.Join(' ', Modules)) || Fetch() ? kernel : null;
             }
         }
     }
@@ -110,6 +113,7 @@ public static class LinuxGuest
             // The kernel last: where it is, the rest is.
             File.Copy(Directory.GetFiles(work.Combine("root", "boot"), "vmlinuz-*").Single(), Path.Combine(Folder, "vmlinuz.new"), overwrite: true);
             File.Move(Path.Combine(Folder, "vmlinuz.new"), Path.Combine(Folder, "vmlinuz"), overwrite: true);
+            File.WriteAllText(Fetched, string.Join(' ', Modules));
             return true;
         }
         catch (InvalidOperationException)

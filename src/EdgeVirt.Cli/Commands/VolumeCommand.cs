@@ -101,44 +101,13 @@ internal static class VolumeCommand
             return await HubBackups.BackUpAsync(invocation, volume, ct);
         }
 
-        var path = Path.GetFullPath(invocation.Get(Target)!);
-        if (File.Exists(path) || Directory.Exists(path))
-        {
-            throw new CliException(ExitCodes.Usage, $"'{path}' is there already.", "Name another file; a backup never takes the place of one.");
-        }
-
+        var path = ReceivedFile.PathOf(invocation.Get(Target)!);
         var open = new OpenChannel { VolumeBackup = new VolumeBackupRequest { Volume = volume } };
         await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/backup", open, ct);
         await using var stream = new MessageReadStream(DigestedMessages.CheckedAsync(channel.ReadAllAsync(ct), ct));
-        await invocation.Progress.WhileAsync(() => $"received {Description.Bytes(stream.Bytes)}", stop => SaveAsync(stream, path, stop), ct);
+        await invocation.Progress.WhileAsync(() => $"received {Description.Bytes(stream.Bytes)}", stop => ReceivedFile.SaveAsync(stream, path, stop), ct);
         invocation.Say($"Volume '{volume}' is in {path}, {Description.Bytes(stream.Bytes)}.");
         return ExitCodes.Ok;
-    }
-
-    // Under another name until all of it is there and checked. May hold anything, so it is for its owner alone.
-    private static async Task<bool> SaveAsync(MessageReadStream stream, string path, CancellationToken ct)
-    {
-        var partial = path + ".part";
-        try
-        {
-            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
-            await using (var file = new FileStream(partial, options))
-            {
-                await stream.CopyToAsync(file, ct);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(partial, path);
-            return true;
-        }
-        catch (InvalidDataException fault)
-        {
-            throw new CliException(ExitCodes.Failure, $"the backup is not whole: {fault.Message}.", "Nothing was kept; try again.");
-        }
-        finally
-        {
-            File.Delete(partial);
-        }
     }
 
     private static async Task<int> RestoreAsync(Invocation invocation, CancellationToken ct)

@@ -54,6 +54,12 @@ public static class ConditionTypes
     /// <summary>VirtualMachine: its guest runs under KVM. Reasons: <see cref="AcceleratedReasons"/>.</summary>
     public const string Accelerated = "Accelerated";
 
+    /// <summary>VirtualMachine: the schedule of its snapshots is kept. Reasons: <see cref="SnapshotsTakenReasons"/>.</summary>
+    public const string SnapshotsTaken = "SnapshotsTaken";
+
+    /// <summary>VirtualMachine: its disks have the sizes that the spec says; told where they do not. Reasons: <see cref="DisksSizedReasons"/>.</summary>
+    public const string DisksSized = "DisksSized";
+
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
     public const string DesiredStateAccepted = "DesiredStateAccepted";
 
@@ -178,6 +184,25 @@ public static class RunsVirtualMachinesReasons
 #pragma warning disable CS1591
     public const string Installed = "Installed";
     public const string ProgramMissing = "ProgramMissing";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.SnapshotsTaken"/>.</summary>
+public static class SnapshotsTakenReasons
+{
+#pragma warning disable CS1591
+    public const string Taken = "Taken";
+    public const string NotTaken = "NotTaken";
+    public const string NotRestored = "NotRestored";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.DisksSized"/>.</summary>
+public static class DisksSizedReasons
+{
+#pragma warning disable CS1591
+    public const string CannotShrink = "CannotShrink";
+    public const string CannotGrow = "CannotGrow";
 #pragma warning restore CS1591
 }
 

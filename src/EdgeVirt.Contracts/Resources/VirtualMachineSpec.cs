@@ -42,6 +42,9 @@ public sealed record VirtualMachineSpec
     /// <summary>What cloud-init in the guest is told by a NoCloud disk; absent: there is no such disk.</summary>
     public CloudInitSpec? CloudInit { get; init; }
 
+    /// <summary>Snapshots of its disks that the node takes by itself; absent: none.</summary>
+    public SnapshotScheduleSpec? Snapshots { get; init; }
+
     /// <summary>Secrets whose key <c>.dockerconfigjson</c> holds credentials of the registries that disks come from.</summary>
     public IReadOnlyList<LocalObjectReference>? ImagePullSecrets { get; init; }
 }
@@ -192,6 +195,16 @@ public sealed record DiskUrlSource
 
 /// <summary>A disk with nothing on it.</summary>
 public sealed record EmptyDiskSource;
+
+/// <summary>Snapshots that a node takes of a virtual machine while it runs, also without the hub.</summary>
+public sealed record SnapshotScheduleSpec
+{
+    /// <summary>Seconds from one to the next, 300 to 31536000 (a year).</summary>
+    public required int IntervalSeconds { get; init; }
+
+    /// <summary>How many of them stay, 1 to 48; the oldest goes first. Those that people take are not counted and stay.</summary>
+    public required int Keep { get; init; }
+}
 
 /// <summary>A network card on the node's network.</summary>
 public sealed record VirtualInterfaceSpec

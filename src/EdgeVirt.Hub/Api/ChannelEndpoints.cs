@@ -39,6 +39,7 @@ internal static class ChannelEndpoints
         },
         .. MachineRoutes.All,
         .. VolumeRoutes.All,
+        .. SnapshotRoutes.All,
     ];
 
     /// <summary>WebSockets. A caller whose network vanished says nothing: only a ping finds out, and ends what it had begun.</summary>

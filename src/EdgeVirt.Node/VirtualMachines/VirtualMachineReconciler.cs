@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Disks;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.VirtualMachines;
@@ -116,6 +117,16 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
         lifetime.Dispose();
     }
+
+    /// <summary>The owner of a machine, to ask something of it; see <see cref="Ask"/>.</summary>
+    /// <exception cref="SnapshotRefusedException">There is no such machine, or the agent does not know yet what is to run.</exception>
+    public VmOwner Find(string name) =>
+        applied is null ? throw new SnapshotRefusedException("the agent is starting and does not know yet what is to run here; try again in a moment")
+        : works.TryGetValue(name, out var work) ? work.Owner
+        : throw new SnapshotRefusedException($"there is no virtual machine '{name}' on this node", isMissing: true);
+
+    /// <summary>Has a machine's owner look at what was asked of it.</summary>
+    public void Ask(VmOwner owner) => OnWoken(owner.Name);
 
     /// <summary>Completes when no owner is at work. For tests.</summary>
     internal async Task SettledAsync()

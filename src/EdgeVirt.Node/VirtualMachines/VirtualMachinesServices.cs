@@ -2,6 +2,7 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Containers.Images.Registries;
+using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.Reconcile;
@@ -9,6 +10,7 @@ using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -17,7 +19,20 @@ namespace EdgeVirt.Node.VirtualMachines;
 internal static class VirtualMachinesServices
 {
     /// <summary>Running virtual machines. Needs images, networks, control groups and the store.</summary>
-    public static IServiceCollection AddVirtualMachines(this IServiceCollection services) => services
+    public static IServiceCollection AddVirtualMachines(this IServiceCollection services)
+    {
+        services.AddMachines().AddSingleton<SnapshotVerbs>();
+        // The table of verbs takes them one by one.
+        for (var i = 0; i < SnapshotVerbs.Count; i++)
+        {
+            var at = i;
+            services.AddSingleton<ChannelVerb>(provider => provider.GetRequiredService<SnapshotVerbs>().All[at]);
+        }
+
+        return services;
+    }
+
+    private static IServiceCollection AddMachines(this IServiceCollection services) => services
         .AddSingleton<VmRecords>()
         .AddSingleton<AccelerationProbe>()
         .AddSingleton(provider => new DiskInspection(SpaceOf(provider)))
@@ -40,12 +55,14 @@ internal static class VirtualMachinesServices
             provider.GetRequiredService<VmNetwork>(),
             provider.GetRequiredService<Cgroups>())
         {
+            Snapshots = new SnapshotTools(provider.GetRequiredService<MachineDisks>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<VmSnapshots>>()),
             CgroupParent = provider.GetRequiredService<NodeDirectories>().CgroupParent,
             Time = provider.GetRequiredService<TimeProvider>(),
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),
         })
         .AddSingleton<IReconciler>(provider => new MachineSupport(provider.GetRequiredService<NodeConditions>(), QemuPrograms.Missing))
-        .AddSingleton<IReconciler, VirtualMachineReconciler>()
+        .AddSingleton<VirtualMachineReconciler>()
+        .AddSingleton<IReconciler>(provider => provider.GetRequiredService<VirtualMachineReconciler>())
         .AddConsoles();
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();

@@ -23,6 +23,7 @@ internal sealed partial class VmOwner
         var now = tools.Time.GetUtcNow();
         if (record is not null && (Order is null || Order.Machine.Uid != record.Uid))
         {
+            RefuseRequests("it is being removed from this node");
             return await StopAsync(TimeSpan.FromSeconds(record.Run?.GraceSeconds ?? 0), now, ct) || await RemoveAsync();
         }
 
@@ -31,17 +32,23 @@ internal sealed partial class VmOwner
             return false;
         }
 
+        if (await TendSnapshotsAsync(order, now, ct) is { } acts)
+        {
+            return acts;
+        }
+
         if (record?.Run is null)
         {
             return order.Power != VirtualMachinePower.Stopped && await StartAsync(order, now, ct);
         }
 
-        Due = now + Look;
+        DueBy(now + Look);
         if (order.Power == VirtualMachinePower.Stopped || record.StopAsked is not null)
         {
             return await StopAsync(TimeSpan.FromSeconds(GraceOf(order)), now, ct);
         }
 
+        await GrowDisksAsync(order, now, ct);
         return await SteerAsync(order, ct);
     }
 
@@ -183,7 +190,12 @@ internal sealed partial class VmOwner
                 await CommandAsync("cont", ct);
             }
 
-            await CommandAsync("system_powerdown", ct);
+            // Its own agent ends also a guest that does not listen to its power button.
+            if (watch is null || !await GuestOf(watch.Monitor).TryShutDownAsync(ct))
+            {
+                await CommandAsync("system_powerdown", ct);
+            }
+
             asked = now;
         }
 
@@ -225,6 +237,7 @@ internal sealed partial class VmOwner
         tools.Network.Release(off);
         tools.Records.Remove(off);
         record = null;
+        snapshots = null;
         (problem, retryAt, adopted) = (null, null, true);
         if (Order is null)
         {
@@ -264,7 +277,7 @@ internal sealed partial class VmOwner
         }
 
         var told = problemGeneration == order.Machine.Generation && record?.Run is null ? problem : null;
-        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told), acceleration, reported, tools.Time.GetUtcNow()) with { Node = order.Document.Node };
+        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told) { Disks = DiskConditions(order) }, acceleration, reported, tools.Time.GetUtcNow()) with { Node = order.Document.Node };
         if (reported is null || !BytesOf(status).AsSpan().SequenceEqual(BytesOf(reported)))
         {
             await tools.Store.WriteObservedAsync(new ObservedVirtualMachine(name, order.Machine.Uid, status), ct);

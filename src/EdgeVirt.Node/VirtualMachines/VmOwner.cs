@@ -6,6 +6,7 @@ using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.VirtualMachines;
@@ -15,6 +16,8 @@ internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords R
 {
     /// <summary>The control group below which every machine has one.</summary>
     public required string CgroupParent { get; init; }
+
+    public required SnapshotTools Snapshots { get; init; }
 
     public required TimeProvider Time { get; init; }
 
@@ -91,6 +94,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
 
     public async ValueTask DisposeAsync()
     {
+        RefuseRequests("it is not on this node any more, or the agent ends; try again");
         if (watch is not null)
         {
             await watch.DisposeAsync();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -40,6 +41,15 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
 
     /// <summary>The file of a disk.</summary>
     public string Disk(string name) => Path.Combine(DataDirectory, "disks", name);
+
+    /// <summary>The file of a layer of a disk; layer 0 is the one that the disk began with. Names of disks have no dot.</summary>
+    public string Layer(string disk, int number) => number == 0 ? Disk(disk) : $"{Disk(disk)}.{number.ToString("x", CultureInfo.InvariantCulture)}";
+
+    /// <summary>Beginning of the names of files that leave the node and then go.</summary>
+    public string Export => Path.Combine(DataDirectory, "export-");
+
+    /// <summary>What is known of its snapshots.</summary>
+    public string Snapshots => Path.Combine(DataDirectory, "snapshots.json");
 
     /// <summary>Those of a machine of this node.</summary>
     /// <param name="options">Say where the node keeps things.</param>

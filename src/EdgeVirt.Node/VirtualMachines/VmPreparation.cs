@@ -21,6 +21,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
 {
     private const string UserDataKey = "userdata";
     private const string SeedDisk = "cidata";
+    private const string SeedNode = "seed";
     private const UnixFileMode Everybody = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -57,7 +58,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
             var seed = CloudInitSeed.For(wanted.Name, wanted.Uid, cloudInit, SecretUserData(cloudInit, document), [.. record.Cards.Select(card => card.Seed)]);
             Directory.CreateDirectory(Path.GetDirectoryName(paths.Seed)!);
             await SeedImage.WriteAsync(seed, paths.Seed, user, ct);
-            disks.Add(new QemuDisk(SeedDisk, paths.Seed, DiskFormat.Raw, ReadOnly: true));
+            disks.Add(new QemuDisk(SeedDisk, paths.Seed, DiskFormat.Raw, ReadOnly: true) { Node = SeedNode });
         }
 
         return guest with { Disks = disks, Boot = await BootAsync(spec, paths, user, terms, ct) };

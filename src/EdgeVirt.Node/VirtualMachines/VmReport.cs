@@ -8,7 +8,11 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <param name="GuestState">QEMU's word for what the guest does (<c>query-status</c>); null: it does not run or does not answer.</param>
 /// <param name="Happened">What QEMU said since it is listened to.</param>
 /// <param name="Problem">Why it is not Ready; null: no such thing.</param>
-internal sealed record VmView(VmRecord? Record, string? GuestState, VmHappenings? Happened, VmProblem? Problem);
+internal sealed record VmView(VmRecord? Record, string? GuestState, VmHappenings? Happened, VmProblem? Problem)
+{
+    /// <summary>What is to be told of its disks and snapshots.</summary>
+    public IReadOnlyList<Condition> Disks { get; init; } = [];
+}
 
 /// <summary>What is told to the hub. Pure.</summary>
 internal static class VmReport
@@ -17,7 +21,7 @@ internal static class VmReport
         VirtualMachinePower power, long generation, VmView view, AccelerationResult? acceleration, VirtualMachineInstanceStatus? before, DateTimeOffset now)
     {
         var run = view.Record?.Run;
-        List<Condition> conditions = [ReadyOf(power, generation, view)];
+        List<Condition> conditions = [ReadyOf(power, generation, view), .. view.Disks];
         if (run is not null)
         {
             conditions.Add(!run.IsEmulated

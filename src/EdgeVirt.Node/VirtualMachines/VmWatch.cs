@@ -60,7 +60,7 @@ internal sealed class VmWatch : IAsyncDisposable
             {
                 var before = seen;
                 seen = After(before, happened);
-                if (seen != before || happened.Name is "STOP" or "RESUME")
+                if (seen != before || happened.Name is "STOP" or "RESUME" or "BLOCK_JOB_COMPLETED")
                 {
                     woken();
                 }

@@ -10,6 +10,7 @@ using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EdgeVirt.Node.Tests.VirtualMachines;
@@ -22,9 +23,9 @@ internal sealed class MachineAgent : IAsyncDisposable
     private readonly HttpClient http = new();
     private readonly CancellationTokenSource patience = new(TimeSpan.FromSeconds(120));
 
-    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace)
+    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null)
     {
-        var time = TimeProvider.System;
+        var time = clock ?? TimeProvider.System;
         var quarantine = new Quarantine(options, time, NullLogger<Quarantine>.Instance);
         files = new StoreFiles(options, quarantine, new StorageHealth(quarantine, time), NullLogger<StoreFiles>.Instance);
         Store = new NodeStore(files, time, NullLogger<NodeStore>.Instance);
@@ -38,6 +39,7 @@ internal sealed class MachineAgent : IAsyncDisposable
         Tools = new VmTools(options, Store, Records, new VmPreparation(options, sources), new VmNetwork(Network, Leases), Cgroups)
         {
             CgroupParent = new NodeDirectories(options).CgroupParent,
+            Snapshots = new SnapshotTools(sources.Disks, time, NullLogger.Instance),
             Time = time,
             Log = NullLogger.Instance,
         };

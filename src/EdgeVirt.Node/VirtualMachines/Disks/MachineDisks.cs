@@ -4,6 +4,7 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.VirtualMachines.Qemu;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 
 namespace EdgeVirt.Node.VirtualMachines.Disks;
 
@@ -37,13 +38,7 @@ internal sealed class MachineDisks(BaseDisks bases, DiskInspection inspection)
 
     /// <summary>What the machines below a directory began from, for <see cref="BaseDisks.CollectGarbage"/>.</summary>
     /// <exception cref="DiskUnavailableException">One cannot be read.</exception>
-    public static IEnumerable<string> BasesOf(VmPaths paths)
-    {
-        var directory = Path.GetDirectoryName(paths.Disk("x"))!;
-        return Directory.Exists(directory)
-            ? Directory.GetFiles(directory, "*" + RecordSuffix).Select(file => Find(paths, Path.GetFileName(file)[..^RecordSuffix.Length])?.Base?.Sha256).OfType<string>()
-            : [];
-    }
+    public static IEnumerable<string> BasesOf(VmPaths paths) => All(paths).Select(disk => disk.Base?.Sha256).OfType<string>();
 
     /// <summary>Makes a disk that is not there, or has one grow that is to be larger.</summary>
     /// <param name="spec">What is wanted. A disk keeps what it began from; another source later changes nothing.</param>
@@ -63,22 +58,46 @@ internal sealed class MachineDisks(BaseDisks bases, DiskInspection inspection)
         var path = paths.Disk(spec.Name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!, Passable);
         var record = Find(paths, spec.Name);
-        if (record is not null && !File.Exists(path))
+        var chain = SnapshotStore.Read(paths).ChainOf(spec.Name);
+        var top = chain?.Top ?? 0;
+        if (record is not null && (chain is null ? [path] : SnapshotTree.Down(chain, top).Select(layer => paths.Layer(spec.Name, layer.Number))).FirstOrDefault(file => !File.Exists(file)) is { } lost)
         {
-            throw new DiskUnavailableException($"the file of disk {spec.Name} is gone, and with it what the machine wrote; delete the machine, or put {path} back");
+            throw new DiskUnavailableException($"a file of disk {spec.Name} is gone, and with it what the machine wrote; delete the machine, or put {lost} back");
         }
 
         record ??= await MakeAsync(spec, source, path, user, ct);
         if (spec.Size is { } size && (long)size.Value > record.VirtualBytes)
         {
-            record = await GrowAsync(record, (long)size.Value, path, user, ct);
+            record = await GrowAsync(record, (long)size.Value, (paths.Layer(spec.Name, top), top == 0 ? record.Format : DiskFormat.Qcow2), (path, user), ct);
         }
 
-        return new QemuDisk(spec.Name, path, record.Format, spec.ReadOnly)
-        {
-            Backing = record.Base is { } began ? new DiskFile(bases.PathOf(began.Sha256), began.Format) : null,
-        };
+        var file = SnapshotTree.FileOf(paths, record, chain, top, BeganFrom(record));
+        return new QemuDisk(spec.Name, file.Path, file.Format, spec.ReadOnly) { Node = file.Node, Backing = file.Backing };
     }
+
+    /// <summary>What a disk began from; null: nothing.</summary>
+    public DiskFile? BeganFrom(DiskRecord disk) => disk.Base is { } began ? new DiskFile(bases.PathOf(began.Sha256), began.Format) : null;
+
+    /// <summary>Bytes of the file of what a disk began from.</summary>
+    public long LengthOf(BaseDisk began) => new FileInfo(bases.PathOf(began.Sha256)) is { Exists: true } file ? file.Length : 0;
+
+    /// <summary>All disks of a machine that were ever written to.</summary>
+    /// <exception cref="DiskUnavailableException">What is written down about one cannot be read.</exception>
+    public static IReadOnlyList<DiskRecord> All(VmPaths paths)
+    {
+        var directory = Path.GetDirectoryName(paths.Disk("x"))!;
+        return Directory.Exists(directory)
+            ? [.. Directory.GetFiles(directory, "*" + RecordSuffix).Order(StringComparer.Ordinal).Select(file => Find(paths, Path.GetFileName(file)[..^RecordSuffix.Length])).OfType<DiskRecord>()]
+            : [];
+    }
+
+    /// <summary>Objects to a disk that the node's partition could never hold.</summary>
+    /// <exception cref="DiskRefusedException">It is too large.</exception>
+    public void CheckFits(long bytes) => inspection.CheckFits(bytes);
+
+    /// <summary>Objects to more bytes than there is room for.</summary>
+    /// <exception cref="DiskUnavailableException">There is no room.</exception>
+    public void CheckRoom(long bytes) => bases.CheckRoom(bytes);
 
     /// <summary>Writes down that a disk of a machine that runs has grown (<c>block_resize</c>).</summary>
     public static void Grown(VmPaths paths, DiskRecord record, long bytes) => Write(paths.Disk(record.Name), record with { VirtualBytes = bytes });
@@ -118,25 +137,25 @@ internal sealed class MachineDisks(BaseDisks bases, DiskInspection inspection)
         return record;
     }
 
-    private async Task<DiskRecord> GrowAsync(DiskRecord record, long size, string path, Unprivileged user, CancellationToken ct)
+    private async Task<DiskRecord> GrowAsync(DiskRecord record, long size, (string Path, DiskFormat Format) top, (string Path, Unprivileged User) disk, CancellationToken ct)
     {
         var bytes = Rounded(size);
         inspection.CheckFits(bytes);
-        if (record.Format == DiskFormat.Raw)
+        if (top.Format == DiskFormat.Raw)
         {
-            await using var file = new FileStream(path, FileMode.Open, FileAccess.Write);
+            await using var file = new FileStream(top.Path, FileMode.Open, FileAccess.Write);
             file.SetLength(bytes);
             file.Flush(flushToDisk: true);
         }
         else
         {
             // As the user that could write whatever it liked into the header: what that names, qemu-img opens as the same user.
-            await RunAsync(user, ["resize", "-q", "-f", "qcow2", path, bytes.ToString(CultureInfo.InvariantCulture)], ct);
-            DurableFile.Sync(path);
+            await RunAsync(disk.User, ["resize", "-q", "-f", "qcow2", top.Path, bytes.ToString(CultureInfo.InvariantCulture)], ct);
+            DurableFile.Sync(top.Path);
         }
 
         var grown = record with { VirtualBytes = bytes };
-        Write(path, grown);
+        Write(disk.Path, grown);
         return grown;
     }
 
@@ -152,5 +171,6 @@ internal sealed class MachineDisks(BaseDisks bases, DiskInspection inspection)
     private static void Write(string path, DiskRecord record) =>
         DurableFile.Write(path + RecordSuffix, JsonSerializer.SerializeToUtf8Bytes(record, DisksJson.Default.DiskRecord), OwnerFile);
 
-    private static long Rounded(long bytes) => (bytes + DiskInspection.Sector - 1) / DiskInspection.Sector * DiskInspection.Sector;
+    /// <summary>A size in whole sectors.</summary>
+    public static long Rounded(long bytes) => (bytes + DiskInspection.Sector - 1) / DiskInspection.Sector * DiskInspection.Sector;
 }

@@ -17,8 +17,8 @@ internal static class QemuCommandLine
 
     private const int SerialNumberLength = 20;
 
-    /// <summary>Prefix of the names that QEMU gives the disks' nodes; the number of the disk follows. Events name them.</summary>
-    public const string DiskNode = "disk";
+    // Of QEMU's index of a layer that is only read: a chain of many must not take a machine's memory.
+    private const int LayerCacheBytes = 256 << 10;
 
     /// <summary>The arguments, without the program's name.</summary>
     public static IReadOnlyList<string> For(QemuGuest guest, VmPaths paths)
@@ -143,20 +143,27 @@ internal static class QemuCommandLine
 
     private static void AddDisk(List<string> args, QemuDisk disk, int number, VirtualMachineModel model, bool isBootable)
     {
-        var node = Invariant($"{DiskNode}{number}");
-        if (disk.Backing is { } backing)
-        {
-            args.AddRange(["-blockdev", Node($"{node}-base", Format(backing, isReadOnly: true, backingNode: null), backing.Path)]);
-        }
-
-        var format = Format(disk, disk.ReadOnly, disk.Backing is null ? null : $"{node}-base");
+        var node = disk.Node ?? DiskNodes.Of(disk.Name, layer: 0);
+        AddFile(args, disk.Name, disk, node, disk.ReadOnly);
         args.AddRange(
         [
-            "-blockdev", Node(node, format, disk.Path),
             "-device",
-            Invariant($"{Device("virtio-blk", model)},drive={node},id={node}-device,serial={Escaped(disk.Name[..Math.Min(disk.Name.Length, SerialNumberLength)])},werror=stop,rerror=stop")
+            Invariant($"{Device("virtio-blk", model)},drive={node},id=disk{number}-device,serial={Escaped(disk.Name[..Math.Min(disk.Name.Length, SerialNumberLength)])},werror=stop,rerror=stop")
                 + (isBootable ? Invariant($",bootindex={number}") : ""),
         ]);
+    }
+
+    // From the bottom up: QEMU wants to know a node before another one names it.
+    private static void AddFile(List<string> args, string disk, DiskFile file, string node, bool isReadOnly)
+    {
+        string? below = null;
+        if (file.Backing is { } backing)
+        {
+            below = backing.Node ?? DiskNodes.BaseOf(disk);
+            AddFile(args, disk, backing, below, isReadOnly: true);
+        }
+
+        args.AddRange(["-blockdev", Node(node, Format(file, isReadOnly, below), file.Path, isShared: file.Node is null)]);
     }
 
     private static JsonObject Format(DiskFile file, bool isReadOnly, string? backingNode)
@@ -173,6 +180,11 @@ internal static class QemuCommandLine
 
         if (file.Format == DiskFormat.Qcow2)
         {
+            if (isReadOnly && file.Node is not null)
+            {
+                format["l2-cache-size"] = LayerCacheBytes;
+            }
+
             // Said even where there is none, so that what the file's header says does not count.
             format["backing"] = backingNode;
         }
@@ -181,13 +193,17 @@ internal static class QemuCommandLine
     }
 
     // The format never comes from the file: a raw disk whose guest writes a header into it stays raw.
-    private static string Node(string name, JsonObject format, string path)
+    private static string Node(string name, JsonObject format, string path, bool isShared = true)
     {
         format["node-name"] = name;
         var file = new JsonObject { ["driver"] = "file", ["filename"] = path };
         if (format["read-only"] is not null)
         {
-            file["read-only"] = true;
+            // A layer of its own is opened for writing when another one is merged into it.
+            if (isShared)
+            {
+                file["read-only"] = true;
+            }
         }
         else if (format["discard"] is not null)
         {

@@ -51,18 +51,21 @@ internal enum DiskFormat
 }
 
 /// <summary>A file with a disk in it.</summary>
-internal record DiskFile(string Path, DiskFormat Format);
+internal record DiskFile(string Path, DiskFormat Format)
+{
+    /// <summary>What shows where nothing was written yet. Given to QEMU by name: what the file's own header says does not count.</summary>
+    public DiskFile? Backing { get; init; }
+
+    /// <summary>What QEMU calls it; see <see cref="DiskNodes"/>. Null: it is not the machine's own, and nobody ever writes to it.</summary>
+    public string? Node { get; init; }
+}
 
 /// <summary>A disk of a guest.</summary>
 /// <param name="Name">The guest sees its first 20 characters as the serial number.</param>
 /// <param name="Path">Its file.</param>
 /// <param name="Format">How that is written.</param>
 /// <param name="ReadOnly">The guest cannot write to it.</param>
-internal sealed record QemuDisk(string Name, string Path, DiskFormat Format, bool ReadOnly = false) : DiskFile(Path, Format)
-{
-    /// <summary>What shows where nothing was written yet. Given to QEMU by name: what the file's own header says does not count.</summary>
-    public DiskFile? Backing { get; init; }
-}
+internal sealed record QemuDisk(string Name, string Path, DiskFormat Format, bool ReadOnly = false) : DiskFile(Path, Format);
 
 /// <summary>A network card.</summary>
 /// <param name="MacAddress">On the wire.</param>

@@ -15,7 +15,7 @@ public sealed class QemuCommandLineTests
             [
                 new QemuDisk("root", "/data/vm-1/disks/root", DiskFormat.Qcow2) { Backing = new DiskFile("/data/base/abc", DiskFormat.Qcow2) },
                 new QemuDisk("a-disk-with-a-long-name", "/data/vm-1/disks/data", DiskFormat.Raw),
-                new QemuDisk("seed", "/data/vm-1/seed.iso", DiskFormat.Raw, ReadOnly: true),
+                new QemuDisk("seed", "/data/vm-1/seed.iso", DiskFormat.Raw, ReadOnly: true) { Node = "seed" },
             ],
             Nics = [new QemuNic("52:54:00:12:34:56")],
         };
@@ -44,13 +44,13 @@ public sealed class QemuCommandLineTests
             -mon chardev=qmp0,mode=control
             -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/run/e/vm/1.tty/log,logappend=on
             -serial chardev:serial0
-            -blockdev {"driver":"qcow2","read-only":true,"backing":null,"node-name":"disk0-base","file":{"driver":"file","filename":"/data/base/abc","read-only":true}}
-            -blockdev {"driver":"qcow2","discard":"unmap","backing":"disk0-base","node-name":"disk0","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
-            -device virtio-blk-pci,drive=disk0,id=disk0-device,serial=root,werror=stop,rerror=stop,bootindex=0
-            -blockdev {"driver":"raw","discard":"unmap","node-name":"disk1","file":{"driver":"file","filename":"/data/vm-1/disks/data","discard":"unmap"}}
-            -device virtio-blk-pci,drive=disk1,id=disk1-device,serial=a-disk-with-a-long-n,werror=stop,rerror=stop,bootindex=1
-            -blockdev {"driver":"raw","read-only":true,"node-name":"disk2","file":{"driver":"file","filename":"/data/vm-1/seed.iso","read-only":true}}
-            -device virtio-blk-pci,drive=disk2,id=disk2-device,serial=seed,werror=stop,rerror=stop,bootindex=2
+            -blockdev {"driver":"qcow2","read-only":true,"backing":null,"node-name":"disk-root.base","file":{"driver":"file","filename":"/data/base/abc","read-only":true}}
+            -blockdev {"driver":"qcow2","discard":"unmap","backing":"disk-root.base","node-name":"disk-root","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
+            -device virtio-blk-pci,drive=disk-root,id=disk0-device,serial=root,werror=stop,rerror=stop,bootindex=0
+            -blockdev {"driver":"raw","discard":"unmap","node-name":"disk-a-disk-with-a-long-n","file":{"driver":"file","filename":"/data/vm-1/disks/data","discard":"unmap"}}
+            -device virtio-blk-pci,drive=disk-a-disk-with-a-long-n,id=disk1-device,serial=a-disk-with-a-long-n,werror=stop,rerror=stop,bootindex=1
+            -blockdev {"driver":"raw","read-only":true,"node-name":"seed","file":{"driver":"file","filename":"/data/vm-1/seed.iso"}}
+            -device virtio-blk-pci,drive=seed,id=disk2-device,serial=seed,werror=stop,rerror=stop,bootindex=2
             -netdev tap,id=net0,fd=10
             -device virtio-net-pci,netdev=net0,id=nic0,mac=52:54:00:12:34:56,romfile=
             -object rng-builtin,id=rng0
@@ -99,8 +99,8 @@ public sealed class QemuCommandLineTests
             -mon chardev=qmp0,mode=control
             -chardev socket,id=serial0,path=/run/e/vm/1/tty,server=on,wait=off,logfile=/run/e/vm/1.tty/log,logappend=on
             -serial chardev:serial0
-            -blockdev {"driver":"raw","discard":"unmap","node-name":"disk0","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
-            -device virtio-blk-device,drive=disk0,id=disk0-device,serial=root,werror=stop,rerror=stop
+            -blockdev {"driver":"raw","discard":"unmap","node-name":"disk-root","file":{"driver":"file","filename":"/data/vm-1/disks/root","discard":"unmap"}}
+            -device virtio-blk-device,drive=disk-root,id=disk0-device,serial=root,werror=stop,rerror=stop
             -netdev tap,id=net0,fd=10
             -device virtio-net-device,netdev=net0,id=nic0,mac=52:54:00:12:34:56
             -object rng-builtin,id=rng0
@@ -147,6 +147,22 @@ public sealed class QemuCommandLineTests
         Assert.That(emulated, Does.Contain("virt,gic-version=3,dump-guest-core=off").And.Contain("pvpanic-pci").And.Contain("virtio-gpu-pci").And.Contain("usb-kbd"));
         Assert.That(emulated, Does.Contain("unix:/run/e/vm/1/vnc").And.Not.Contain("VGA"));
         Assert.That(For(Guests.Of(VirtualMachineModel.Virt, acceleration: new QemuAcceleration(Kvm: true, "host"))), Does.Contain("virt,gic-version=host,dump-guest-core=off"));
+    }
+
+    [Test]
+    public void Layers_of_a_disk_are_given_from_the_bottom_up_and_only_the_top_one_is_written_to()
+    {
+        var began = new DiskFile("/data/base/abc", DiskFormat.Raw);
+        var first = new DiskFile("/disks/root", DiskFormat.Qcow2) { Node = "disk-root", Backing = began };
+        var disk = new QemuDisk("root", "/disks/root.1f", DiskFormat.Qcow2) { Node = "disk-root.1f", Backing = first };
+        var nodes = For(Guests.Of() with { Disks = [disk] }).Where(word => word.StartsWith('{')).ToList();
+        Assert.That(nodes, Is.EqualTo((string[])
+        [
+            """{"driver":"raw","read-only":true,"node-name":"disk-root.base","file":{"driver":"file","filename":"/data/base/abc","read-only":true}}""",
+            """{"driver":"qcow2","read-only":true,"l2-cache-size":262144,"backing":"disk-root.base","node-name":"disk-root","file":{"driver":"file","filename":"/disks/root"}}""",
+            """{"driver":"qcow2","discard":"unmap","backing":"disk-root","node-name":"disk-root.1f","file":{"driver":"file","filename":"/disks/root.1f","discard":"unmap"}}""",
+        ]));
+        Assert.That(For(Guests.Of() with { Disks = [disk] }), Has.One.StartsWith("virtio-blk-pci,drive=disk-root.1f,id=disk0-device,"));
     }
 
     [Test]

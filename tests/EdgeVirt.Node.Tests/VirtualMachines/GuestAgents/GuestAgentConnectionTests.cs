@@ -1,0 +1,186 @@
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using EdgeVirt.Node.VirtualMachines.GuestAgents;
+using EdgeVirt.Testing;
+
+namespace EdgeVirt.Node.Tests.VirtualMachines.GuestAgents;
+
+/// <summary>What a guest may answer, the worst of it too.</summary>
+public sealed class GuestAgentConnectionTests
+{
+    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
+
+    [Test]
+    public async Task Finds_the_beginning_behind_what_is_left_of_another_conversation()
+    {
+        using var guest = new Guest(async guest =>
+        {
+            var id = await guest.SyncIdAsync();
+            await guest.SayAsync("{\"return\": {\"half\": ", 0xFF, "{\"return\": 1}\n", 0xFF, $"{{\"return\": {id}}}\n");
+            Assert.That(await guest.HearAsync(), Is.EqualTo("{\"execute\":\"guest-fsfreeze-freeze\"}"));
+            await guest.SayAsync("{\"return\": 3}\n");
+            await guest.HearAsync();
+            await guest.SayAsync("{\"error\": {\"class\": \"GenericError\", \"desc\": \"not now\"}}\n");
+        });
+        await using var connection = await GuestAgentConnection.OpenAsync(guest.Path, TimeProvider.System, default);
+        Assert.That((await connection.ExecuteAsync("guest-fsfreeze-freeze", TimeSpan.FromSeconds(5), default)).GetInt32(), Is.EqualTo(3));
+        Assert.That((await Assert.ThrowsAsync<GuestAgentException>(() => connection.ExecuteAsync("guest-ping", TimeSpan.FromSeconds(5), default)))!.Message, Does.Contain("not now"));
+        await guest.EndAsync();
+    }
+
+    [Test]
+    public async Task Gives_up_on_one_that_says_nothing_or_hangs_up()
+    {
+        using var silent = new Guest(guest => guest.HangAsync());
+        var began = TimeProvider.System.GetTimestamp();
+        await Assert.ThrowsAsync<GuestAgentException>(() => GuestAgentConnection.OpenAsync(silent.Path, TimeProvider.System, default));
+        Assert.That(TimeProvider.System.GetElapsedTime(began), Is.LessThan(TimeSpan.FromSeconds(8)));
+        using var gone = new Guest(guest => guest.SyncIdAsync());
+        await Assert.ThrowsAsync<GuestAgentException>(() => GuestAgentConnection.OpenAsync(gone.Path, TimeProvider.System, default));
+        await Assert.ThrowsAsync<GuestAgentException>(() => GuestAgentConnection.OpenAsync(gone.Path + "-none", TimeProvider.System, default));
+    }
+
+    [TestCase("no JSON\n")]
+    [TestCase("[1]\n")]
+    [TestCase("7\n")]
+    [TestCase("{}\n")]
+    public async Task Takes_nothing_else_for_an_answer(string said)
+    {
+        using var guest = new Guest(async guest =>
+        {
+            await guest.AgreeAsync();
+            await guest.HearAsync();
+            await guest.SayAsync(said);
+            await guest.HangAsync();
+        });
+        await using var connection = await GuestAgentConnection.OpenAsync(guest.Path, TimeProvider.System, default);
+        await Assert.ThrowsAsync<GuestAgentException>(() => connection.ExecuteAsync("guest-ping", Short, default));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Takes_no_more_than_so_many_bytes(bool isBeforeTheBeginning)
+    {
+        using var guest = new Guest(async guest =>
+        {
+            if (!isBeforeTheBeginning)
+            {
+                await guest.AgreeAsync();
+            }
+
+            await guest.HearAsync();
+            try
+            {
+                while (true)
+                {
+                    await guest.SayAsync(new string('x', 4096));
+                }
+            }
+            catch (IOException)
+            {
+                // It was hung up on.
+            }
+        });
+        var fault = (await Assert.ThrowsAsync<GuestAgentException>(async () =>
+        {
+            await using var connection = await GuestAgentConnection.OpenAsync(guest.Path, TimeProvider.System, default);
+            await connection.ExecuteAsync("guest-ping", TimeSpan.FromSeconds(10), default);
+        }))!;
+        Assert.That(fault.Message, Does.Contain($"{GuestAgentConnection.MostBytes}"));
+    }
+
+    [Test]
+    public void Addresses_are_taken_from_what_is_one_and_nothing_else()
+    {
+        using var answer = JsonDocument.Parse(
+            """
+            [{"name": "lo", "hardware-address": "00:00:00:00:00:00", "ip-addresses": [{"ip-address": "127.0.0.1"}]},
+             {"name": "eth0", "hardware-address": "52:54:00:AA:BB:CC", "ip-addresses": [{"ip-address": "10.88.0.7", "prefix": 16}, {"ip-address": "fe80::1%2"}, {"ip-address": "; rm"}, {"ip-address": 7}, 8]},
+             {"name": "eth1", "hardware-address": 3, "ip-addresses": [{"ip-address": "10.0.0.1"}]}, {"ip-addresses": []}, null, "x"]
+            """);
+        Assert.That(
+            GuestAgent.AddressesIn(answer.RootElement).Select(found => $"{found.MacAddress} {found.Address}"), Is.EqualTo((string[])["52:54:00:aa:bb:cc 10.88.0.7", "52:54:00:aa:bb:cc fe80::1%2"]));
+        using var many = JsonDocument.Parse($$"""[{"hardware-address": "52:54:00:AA:BB:CC", "ip-addresses": [{{string.Join(',', Enumerable.Range(0, 200).Select(i => $$"""{"ip-address": "10.0.0.{{i}}"}"""))}}]}]""");
+        Assert.That(GuestAgent.AddressesIn(many.RootElement), Has.Count.EqualTo(64));
+        using var other = JsonDocument.Parse("{}");
+        Assert.That(GuestAgent.AddressesIn(other.RootElement), Is.Empty);
+    }
+
+    /// <summary>Listens where QEMU would give the channel.</summary>
+    private sealed class Guest : IDisposable
+    {
+        private readonly TempDirectory directory = new();
+        private readonly Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        private readonly CancellationTokenSource limit = new(TimeSpan.FromSeconds(20));
+        private readonly Task serving;
+        private NetworkStream stream = null!;
+
+        public Guest(Func<Guest, Task> script)
+        {
+            listener.Bind(new UnixDomainSocketEndPoint(Path));
+            listener.Listen(1);
+            serving = ServeAsync(script);
+        }
+
+        public string Path => directory.Combine("qga");
+
+        public async Task<int> SyncIdAsync()
+        {
+            var line = (await HearAsync())!;
+            return int.Parse(line[(line.LastIndexOf(':') + 1)..].TrimEnd('}'), null);
+        }
+
+        public async Task AgreeAsync() => await SayAsync(0xFF, $"{{\"return\": {await SyncIdAsync()}}}\n");
+
+        public async Task SayAsync(params IReadOnlyList<object> parts)
+        {
+            foreach (var part in parts)
+            {
+                await stream.WriteAsync(part is int single ? [(byte)single] : Encoding.UTF8.GetBytes((string)part), limit.Token);
+            }
+        }
+
+        public async Task<string?> HearAsync()
+        {
+            List<byte> line = [];
+            var one = new byte[1];
+            while (await stream.ReadAsync(one, limit.Token) == 1 && one[0] != '\n')
+            {
+                if (one[0] != 0xFF)
+                {
+                    line.Add(one[0]);
+                }
+            }
+
+            return line.Count == 0 ? null : Encoding.UTF8.GetString([.. line]);
+        }
+
+        public async Task HangAsync()
+        {
+            while (await HearAsync() is not null)
+            {
+            }
+        }
+
+        public Task EndAsync() => serving;
+
+        public void Dispose()
+        {
+            limit.Cancel();
+            listener.Dispose();
+            serving.ContinueWith(_ => { }, TaskScheduler.Default).Wait(TimeSpan.FromSeconds(5));
+            limit.Dispose();
+            directory.Dispose();
+        }
+
+        private async Task ServeAsync(Func<Guest, Task> script)
+        {
+            using var socket = await listener.AcceptAsync(limit.Token);
+            await using (stream = new NetworkStream(socket))
+            {
+                await script(this);
+            }
+        }
+    }
+}

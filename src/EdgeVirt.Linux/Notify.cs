@@ -20,6 +20,9 @@ public static class Notify
     /// <summary>Shutting down.</summary>
     public static void Stopping() => Send("STOPPING=1");
 
+    /// <summary>The start or stop that is under way takes so much longer from now on.</summary>
+    public static void ExtendTimeout(TimeSpan more) => Send(string.Create(CultureInfo.InvariantCulture, $"EXTEND_TIMEOUT_USEC={(long)more.TotalMicroseconds}"));
+
     /// <summary>One line for people in <c>systemctl status</c>.</summary>
     public static void Status(string text) => Send("STATUS=" + text.ReplaceLineEndings(" "));
 

@@ -46,11 +46,22 @@ try
         .AddTelemetry()
         .AddNode();
 
-    await builder.Build().RunAsync();
+    using var host = builder.Build();
+    await host.StartAsync();
+    await UntilAskedToEndAsync(host);
+    await host.Services.GetRequiredService<NodeShutdown>().RunAsync();
+    await host.StopAsync();
     return 0;
 }
 catch (NodeOptionsException e)
 {
     await Console.Error.WriteLineAsync($"edgevirt-agent: {e.Message}");
     return Unusable;
+}
+
+static async Task UntilAskedToEndAsync(IHost host)
+{
+    var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    using var registration = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.Register(asked.SetResult);
+    await asked.Task;
 }

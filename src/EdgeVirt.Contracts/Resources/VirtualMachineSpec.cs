@@ -15,6 +15,9 @@ public sealed record VirtualMachineSpec
     /// <summary>Seconds that a guest may take to end after its power button was pressed, before it is cut off; absent: 60.</summary>
     public int? TerminationGracePeriodSeconds { get; init; }
 
+    /// <summary>What becomes of it when its node is shut down or restarted in order; absent: <see cref="VirtualMachineShutdown.Stop"/>.</summary>
+    public VirtualMachineShutdown? OnNodeShutdown { get; init; }
+
     /// <summary>Whether it may run without KVM; absent: <see cref="VirtualMachineAcceleration.Required"/>.</summary>
     public VirtualMachineAcceleration? Acceleration { get; init; }
 
@@ -60,6 +63,16 @@ public enum VirtualMachinePower
 
     /// <summary>Stand still in memory.</summary>
     Paused,
+}
+
+/// <summary>What becomes of a virtual machine when its node goes down.</summary>
+public enum VirtualMachineShutdown
+{
+    /// <summary>Its guest is asked to end, and is cut off after its grace period.</summary>
+    Stop,
+
+    /// <summary>Its memory is written to the node's disk, and its guest goes on from there. Where that cannot be, as <see cref="Stop"/>.</summary>
+    Suspend,
 }
 
 /// <summary>Whether a virtual machine may run without KVM.</summary>

@@ -15,11 +15,14 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 {
     private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
 
+    private static readonly TimeSpan LookWhileGoingDown = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<string, Work> works = new();
     private readonly CancellationTokenSource lifetime = new();
     private DesiredSnapshot? applied;
     private bool reclaimed;
     private bool recovered;
+    private volatile bool goesDown;
 
     public event Action? Woken;
 
@@ -128,6 +131,27 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
     /// <summary>Has a machine's owner look at what was asked of it.</summary>
     public void Ask(VmOwner owner) => OnWoken(owner.Name);
 
+    /// <summary>The node goes down: ends all machines, each as it says. Nothing is started afterwards.</summary>
+    public async Task GoDownAsync(CancellationToken ct)
+    {
+        goesDown = true;
+        foreach (var work in works.Values)
+        {
+            work.Owner.NodeGoesDown = true;
+            Kick(work);
+        }
+
+        while (works.Values.Any(work => !work.Owner.IsOff))
+        {
+            foreach (var work in works.Values.Where(work => work.Due <= tools.Time.GetUtcNow()))
+            {
+                Kick(work);
+            }
+
+            await Task.Delay(LookWhileGoingDown, tools.Time, ct);
+        }
+    }
+
     /// <summary>Completes when no owner is at work. For tests.</summary>
     internal async Task SettledAsync()
     {
@@ -155,7 +179,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
     private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
     {
-        var owner = new VmOwner(name, tools) { TakenByOthers = () => works.Where(pair => pair.Key != name).Sum(pair => pair.Value.Owner.MemoryBytes) };
+        var owner = new VmOwner(name, tools) { NodeGoesDown = goesDown, TakenByOthers = () => works.Where(pair => pair.Key != name).Sum(pair => pair.Value.Owner.MemoryBytes) };
         owner.Woken += OnWoken;
         return new Work(owner);
     });

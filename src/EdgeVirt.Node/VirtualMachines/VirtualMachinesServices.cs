@@ -63,6 +63,8 @@ internal static class VirtualMachinesServices
         .AddSingleton<IReconciler>(provider => new MachineSupport(provider.GetRequiredService<NodeConditions>(), QemuPrograms.Missing))
         .AddSingleton<VirtualMachineReconciler>()
         .AddSingleton<IReconciler>(provider => provider.GetRequiredService<VirtualMachineReconciler>())
+        .AddSingleton(provider => new NodeShutdown(
+            provider.GetRequiredService<VirtualMachineReconciler>(), ServiceManager.IsGoingDownAsync, provider.GetRequiredService<ILogger<NodeShutdown>>()))
         .AddConsoles();
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();

@@ -5,6 +5,7 @@ using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
+using EdgeVirt.Node.VirtualMachines.Suspend;
 
 namespace EdgeVirt.Node.VirtualMachines;
 
@@ -32,6 +33,16 @@ internal sealed partial class VmOwner
             return false;
         }
 
+        if (record is { Run: not null, Saved: not null })
+        {
+            return await EndSavedAsync(ct);
+        }
+
+        if (NodeGoesDown)
+        {
+            return await LeaveAsync(order, now, ct);
+        }
+
         if (await TendSnapshotsAsync(order, now, ct) is { } acts)
         {
             return acts;
@@ -39,6 +50,11 @@ internal sealed partial class VmOwner
 
         if (record?.Run is null)
         {
+            if (order.Power == VirtualMachinePower.Stopped)
+            {
+                ForgetSaved("it was switched off");
+            }
+
             return order.Power != VirtualMachinePower.Stopped && await StartAsync(order, now, ct);
         }
 
@@ -129,10 +145,13 @@ internal sealed partial class VmOwner
     {
         var starting = record!;
         var paths = VmPaths.Of(tools.Options, starting.Id);
+        var saved = starting.Saved;
+        guest = saved is null ? guest : guest with { Acceleration = guest.Acceleration with { TscKilohertz = saved.Setting.TscKilohertz } };
+        var arguments = QemuCommandLine.For(guest, paths);
         var launch = new VmLaunch
         {
             Paths = paths,
-            Arguments = QemuCommandLine.For(guest, paths),
+            Arguments = saved is null ? arguments : [.. arguments, "-incoming", "defer"],
             User = new Unprivileged(starting.User, guest.Acceleration.Kvm ? KvmDevice.Group() : null),
             Cgroup = tools.CgroupOf(starting),
             MemoryBytes = QemuOverhead.Total(guest),
@@ -141,14 +160,23 @@ internal sealed partial class VmOwner
         // Of a run that was cut short between its start and its record.
         await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, ct);
         var (started, monitor) = await ConnectedAsync(starting, launch, ct);
+        var setting = GuestSetting.Of(guest, arguments, monitor.Version);
+        if (saved is not null)
+        {
+            await ResumeAsync(starting, saved, (started, monitor), setting, ct);
+        }
+
         process = started;
         watch = new VmWatch(monitor, Wake);
         record = tools.Records.Put(starting with
         {
-            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm),
+            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm) { Setting = setting },
             StopAsked = null,
-            Restarts = starting.LastExit is null ? starting.Restarts : starting.Restarts + 1,
+            // Before its guest runs on: what is saved fits its disks no longer then.
+            Saved = null,
+            Restarts = starting.LastExit is null || saved is not null ? starting.Restarts : starting.Restarts + 1,
         });
+        File.Delete(paths.SavedMemory);
     }
 
     private async Task<(VmProcess Process, QmpClient Monitor)> ConnectedAsync(VmRecord starting, VmLaunch launch, CancellationToken ct)

@@ -30,6 +30,12 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
     /// <summary>What the serial console said.</summary>
     public string ConsoleLog => Path.Combine(ConsoleDirectory, "log");
 
+    /// <summary>Where its memory passes when it is saved and restored.</summary>
+    public string StateSocket => Path.Combine(RunDirectory, "state");
+
+    /// <summary>Its guest's memory, while it is saved.</summary>
+    public string SavedMemory => Path.Combine(DataDirectory, "memory");
+
     /// <summary>What QEMU itself said.</summary>
     public string QemuLog => Path.Combine(DataDirectory, "qemu.log");
 

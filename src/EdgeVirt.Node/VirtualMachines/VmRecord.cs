@@ -5,6 +5,7 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.VirtualMachines.Qemu;
+using EdgeVirt.Node.VirtualMachines.Suspend;
 using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.VirtualMachines;
@@ -17,7 +18,11 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <param name="MemoryBytes">What guest and QEMU may take together.</param>
 /// <param name="GraceSeconds">What its guest is given to end, should nobody say otherwise by then.</param>
 /// <param name="IsEmulated">Whether its guest runs without KVM.</param>
-internal sealed record VmRun(int Pid, long StartTime, DateTimeOffset StartedAt, long Generation, long MemoryBytes, int GraceSeconds, bool IsEmulated);
+internal sealed record VmRun(int Pid, long StartTime, DateTimeOffset StartedAt, long Generation, long MemoryBytes, int GraceSeconds, bool IsEmulated)
+{
+    /// <summary>What its guest runs in; null: written by an agent that did not save memories.</summary>
+    public GuestSetting? Setting { get; init; }
+}
 
 /// <summary>What the node has of a virtual machine. Written before anything is made for it, so that whatever a crash leaves can be found by it.</summary>
 internal sealed record VmRecord
@@ -46,6 +51,9 @@ internal sealed record VmRecord
 
     /// <summary>When its guest was asked to end; null: it was not.</summary>
     public DateTimeOffset? StopAsked { get; init; }
+
+    /// <summary>Its guest's memory, which is on the disk; null: there is none. With a <see cref="Run"/> beside it, that only has to end.</summary>
+    public SavedGuest? Saved { get; init; }
 
     /// <summary>How the newest run ended that did.</summary>
     public ContainerExit? LastExit { get; init; }

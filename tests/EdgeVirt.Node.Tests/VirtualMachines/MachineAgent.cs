@@ -23,7 +23,7 @@ internal sealed class MachineAgent : IAsyncDisposable
     private readonly HttpClient http = new();
     private readonly CancellationTokenSource patience = new(TimeSpan.FromSeconds(120));
 
-    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null)
+    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null, long minFree = 0)
     {
         var time = clock ?? TimeProvider.System;
         var quarantine = new Quarantine(options, time, NullLogger<Quarantine>.Instance);
@@ -32,7 +32,7 @@ internal sealed class MachineAgent : IAsyncDisposable
         Records = new VmRecords(options, NullLogger<VmRecords>.Instance);
         probe = new AccelerationProbe(options);
         var inspection = new DiskInspection(() => DiskSpace.Of(options.DataDir));
-        var bases = new BaseDisks(Path.Combine(options.DataDir, "disk-images"), inspection, 0, () => DiskSpace.Of(options.DataDir));
+        var bases = new BaseDisks(Path.Combine(options.DataDir, "disk-images"), inspection, minFree, () => DiskSpace.Of(options.DataDir));
         var sources = new VmSources(images, bases, new DiskDownload(http, bases, new ByteRate(0, time), time), new MachineDisks(bases, inspection), probe);
         Cgroups = new Cgroups();
         Network = new NodeNetwork(options, hostNamespace);

@@ -35,10 +35,15 @@ internal static class ImageFiles
         throw NotThere(path, "is not in the image");
     }
 
-    /// <summary>The one file in <c>/disk</c>, as container disks have it.</summary>
+    /// <summary>The one file in <c>/disk</c>, as container disks have it; the one file of an artifact.</summary>
     /// <exception cref="DiskRefusedException">There is none, or more than one.</exception>
     public static string FindDisk(StoredImage image)
     {
+        if (image.IsArtifact)
+        {
+            return FindOnly(image);
+        }
+
         var names = image.LayerDirectories
             .Select(layer => Path.Combine(layer, DiskDirectory))
             .Where(directory => EntryKinds.Of(directory) == EntryKind.Directory)
@@ -50,6 +55,16 @@ internal static class ImageFiles
             ? Find(image, $"{DiskDirectory}/{names[0]}")
             : throw new DiskRefusedException(
                 DiskRefusedReason.NotInImage, $"the image has {(names.Count == 0 ? "no file" : $"{names.Count} files")} in /{DiskDirectory}; say which one by path");
+    }
+
+    private static string FindOnly(StoredImage artifact)
+    {
+        var files = artifact.LayerDirectories.SelectMany(Directory.GetFiles).ToList();
+        return files.Count == 1
+            ? files[0]
+            : throw new DiskRefusedException(
+                DiskRefusedReason.NotInImage,
+                $"the artifact has {files.Count} files{(files.Count == 0 ? "" : $" ({string.Join(", ", files.Select(Path.GetFileName))})")}; say which one by path, as /{(files.Count == 0 ? "disk.qcow2" : Path.GetFileName(files[0]))}");
     }
 
     private static bool IsFile(StoredImage image, string path)

@@ -33,6 +33,6 @@ internal static class VmPullTerms
             }
         }
 
-        return new PullTerms { Keychain = new RegistryKeychain(configs), Problem = problems.Count == 0 ? null : string.Join("; ", problems) };
+        return new PullTerms { Keychain = new RegistryKeychain(configs), TakesArtifacts = true, Problem = problems.Count == 0 ? null : string.Join("; ", problems) };
     }
 }

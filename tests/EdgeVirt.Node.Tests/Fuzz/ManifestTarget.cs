@@ -7,7 +7,7 @@ namespace EdgeVirt.Node.Tests.Fuzz;
 /// <summary>Manifests, indexes and configs: the first byte says whether it is a config.</summary>
 internal sealed class ManifestTarget : FuzzTarget
 {
-    private static readonly ImageManifest s_manifest = new(new Descriptor(), [new Descriptor(), new Descriptor()]);
+    private static readonly ImageManifest s_manifest = new(new Descriptor { MediaType = "application/vnd.oci.image.config.v1+json" }, [new Descriptor(), new Descriptor()]);
 
     public ManifestTarget()
     {
@@ -53,6 +53,10 @@ internal sealed class ManifestTarget : FuzzTarget
             foreach (var layer in manifest.Layers)
             {
                 Sound(layer);
+                if (manifest.IsArtifact)
+                {
+                    Require(Path.GetFileName(ArtifactFile.NameOf(layer)) is { Length: > 0 } name && name == ArtifactFile.NameOf(layer), "a title leads elsewhere");
+                }
             }
         }
         catch (ImageRefusedException)
@@ -62,9 +66,9 @@ internal sealed class ManifestTarget : FuzzTarget
 
     private static void TakeConfig(ReadOnlySpan<byte> json)
     {
-        foreach (var id in ImageManifest.ReadDiffIds(json))
+        foreach (var id in s_manifest.ChainOf(json))
         {
-            Require(id is not null, "a diff id is null");
+            Require(id is not null, "a chain id is null");
         }
 
         var config = ImageManifest.ToRunConfig(s_manifest.ReadConfig(json, ImagePlatform.OfThisNode));

@@ -42,14 +42,15 @@ internal sealed class ImageAccounts(BlobStore blobs, ReferenceStore references, 
             return null;
         }
 
-        var config = ImageManifest.From(document).Config.Digest!;
+        var manifest = ImageManifest.From(document);
+        var config = manifest.Config.Digest!;
         if (blobs.Read(config) is not { } configBytes)
         {
             return null;
         }
 
         var pieces = new Dictionary<string, long> { ["blob " + manifestDigest] = bytes.Length, ["blob " + config] = configBytes.Length };
-        foreach (var chainId in ChainId.Of(ImageManifest.ReadDiffIds(configBytes)))
+        foreach (var chainId in manifest.ChainOf(configBytes))
         {
             pieces[chainId] = layers.Find(chainId)?.Bytes ?? 0;
         }

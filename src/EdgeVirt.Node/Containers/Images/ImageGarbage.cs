@@ -101,7 +101,7 @@ internal sealed class ImageGarbage(BlobStore blobs, ReferenceStore references, L
             return false;
         }
 
-        keptLayers.UnionWith(ChainId.Of(ImageManifest.ReadDiffIds(configBytes)));
+        keptLayers.UnionWith(manifest.ChainOf(configBytes));
         return true;
     }
 

@@ -1,8 +1,9 @@
 using System.Text.Json;
+using EdgeVirt.Node.Containers.Images.Layers;
 
 namespace EdgeVirt.Node.Containers.Images;
 
-/// <summary>A platform's manifest, read and found sound.</summary>
+/// <summary>A platform's manifest, read and found sound: of an image, or of an artifact, whose layers are files.</summary>
 /// <param name="Config">The config's descriptor.</param>
 /// <param name="Layers">Lowest first.</param>
 internal sealed record ImageManifest(Descriptor Config, IReadOnlyList<Descriptor> Layers)
@@ -30,6 +31,14 @@ internal sealed record ImageManifest(Descriptor Config, IReadOnlyList<Descriptor
     ];
 
     private static readonly string[] LayerSuffixes = ["", "+gzip", "+zstd", ".gzip", ".zstd"];
+
+    /// <summary>Whether its layers are files, each as it is.</summary>
+    public bool IsArtifact => !ConfigTypes.Contains(Config.MediaType);
+
+    /// <summary>What its layers are kept under, lowest first.</summary>
+    /// <param name="configBytes">Of an image, also one for another platform.</param>
+    public IReadOnlyList<string> ChainOf(ReadOnlySpan<byte> configBytes) =>
+        IsArtifact ? [.. Layers.Select(ArtifactFile.IdOf)] : ChainId.Of(Parse(configBytes, ImageJson.Default.ConfigDocument, "config").Rootfs?.DiffIds?.OfType<string>().ToList() ?? []);
 
     /// <summary>Reads the outer document, which is an index or a manifest.</summary>
     public static ManifestDocument ReadDocument(ReadOnlySpan<byte> bytes)
@@ -63,19 +72,21 @@ internal sealed record ImageManifest(Descriptor Config, IReadOnlyList<Descriptor
     {
         var config = Checked(document.Config, "config");
         var layers = document.Layers?.Select(layer => Checked(layer, "layer")).ToList() ?? throw Invalid("the manifest has no layers");
-        if (!ConfigTypes.Contains(config.MediaType))
-        {
-            throw new ImageRefusedException(ImageRefusedReason.UnsupportedMediaType, $"config media type {config.MediaType} is not a container image's");
-        }
-
         if (config.Size > MaxDocumentBytes || layers.Count > MaxLayers)
         {
             throw new ImageRefusedException(ImageRefusedReason.TooLarge, $"the image has {layers.Count} layers (at most {MaxLayers}) and a config of {config.Size} bytes (at most {MaxDocumentBytes})");
         }
 
+        var manifest = new ImageManifest(config, layers);
+        if (manifest.IsArtifact)
+        {
+            ArtifactFile.Check(layers);
+            return manifest;
+        }
+
         var foreign = layers.Find(layer => !LayerTypes.Any(known => LayerSuffixes.Any(suffix => layer.MediaType == known + suffix)));
         return foreign is null
-            ? new ImageManifest(config, layers)
+            ? manifest
             : throw new ImageRefusedException(ImageRefusedReason.UnsupportedMediaType, $"layer media type {foreign.MediaType} is not supported");
     }
 
@@ -125,10 +136,6 @@ internal sealed record ImageManifest(Descriptor Config, IReadOnlyList<Descriptor
 
         return config;
     }
-
-    /// <summary>The diff ids alone, for garbage collection: an image for another platform has layers too.</summary>
-    public static IReadOnlyList<string> ReadDiffIds(ReadOnlySpan<byte> configBytes) =>
-        Parse(configBytes, ImageJson.Default.ConfigDocument, "config").Rootfs?.DiffIds?.OfType<string>().ToList() ?? [];
 
     public static ImageConfig ToRunConfig(ConfigDocument config) => new()
     {

@@ -61,9 +61,8 @@ internal sealed partial class ImagePull(
         {
             var manifest = ImageManifest.From(ImageManifest.ReadDocument(manifestBytes));
             var configBytes = await ConfigAsync(manifest.Config, ct);
-            var config = manifest.ReadConfig(configBytes, options.Platform);
-            var diffIds = config.Rootfs?.DiffIds ?? [];
-            var chain = ChainId.Of(diffIds);
+            var diffIds = manifest.IsArtifact ? [] : manifest.ReadConfig(configBytes, options.Platform).Rootfs?.DiffIds ?? [];
+            var chain = manifest.ChainOf(configBytes);
             List<string> below = [];
             pin(chain);
             long unpacked = 0;
@@ -84,7 +83,7 @@ internal sealed partial class ImagePull(
             await using var queue = new LayerQueue(source, missing, options.MaxConcurrentDownloads, (there, size) => Report(reference, there, size), ct);
             for (var i = 0; i < manifest.Layers.Count; i++)
             {
-                var marker = layers.Find(chain[i]) ?? await LayerAsync(queue, manifest.Layers[i], new LayerPlace(diffIds[i], chain[i], [.. below]), options.Limits.MaxUnpackedBytes - unpacked, ct);
+                var marker = layers.Find(chain[i]) ?? await LayerAsync(queue, manifest.Layers[i], PlaceOf(manifest, i, diffIds, chain[i], below), options.Limits.MaxUnpackedBytes - unpacked, ct);
                 unpacked += marker.Bytes;
                 below.Add(layers.PathOf(chain[i]));
             }
@@ -103,6 +102,10 @@ internal sealed partial class ImagePull(
             throw fault;
         }
     }
+
+    private static LayerPlace PlaceOf(ImageManifest manifest, int number, IReadOnlyList<string> diffIds, string chainId, List<string> below) => manifest.IsArtifact
+        ? new LayerPlace("", chainId, []) { FileName = ArtifactFile.NameOf(manifest.Layers[number]) }
+        : new LayerPlace(diffIds[number], chainId, [.. below]);
 
     private async Task<byte[]> ConfigAsync(Descriptor descriptor, CancellationToken ct) =>
         blobs.Read(descriptor.Digest!) ?? await source.FetchConfigAsync(descriptor, ct);

@@ -61,7 +61,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             if (local is not null && (policy != ImagePullPolicy.Always || reference.Digest is not null))
             {
                 Use(reference, local.ManifestDigest);
-                return local;
+                return Permitted(local, terms);
             }
         }
 
@@ -78,7 +78,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
         {
             LogImageAtHand(_logger, reference, local.ManifestDigest, unreachable.Message);
             Use(reference, local.ManifestDigest);
-            return local;
+            return Permitted(local, terms);
         }
     }
 
@@ -168,6 +168,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             {
                 var started = _time.GetTimestamp();
                 RefuseAgain(digest);
+                Permit(ImageManifest.From(ImageManifest.ReadDocument(bytes)).IsArtifact, terms);
                 LogPulling(_logger, reference, digest);
                 await RunAsync(pull, reference, (digest, bytes), terms, budget, ct);
                 image = Loaded(digest) ?? throw new ImagePullException($"{reference} was damaged while it was stored; check the disk.");
@@ -181,7 +182,7 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
                 Use(reference, digest);
             }
 
-            return image;
+            return Permitted(image, terms);
         }
         finally
         {
@@ -191,6 +192,21 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             }
 
             _pulls.Release();
+        }
+    }
+
+    private static StoredImage Permitted(StoredImage image, PullTerms terms)
+    {
+        Permit(image.IsArtifact, terms);
+        return image;
+    }
+
+    private static void Permit(bool isArtifact, PullTerms terms)
+    {
+        if (isArtifact && !terms.TakesArtifacts)
+        {
+            throw new ImageRefusedException(
+                ImageRefusedReason.UnsupportedMediaType, "it is an artifact of files, which no container can run; name a container image, or use it as the disk of a VirtualMachine");
         }
     }
 
@@ -256,11 +272,12 @@ internal sealed partial class ImageStore : IContainerImages, IDisposable
             return null;
         }
 
-        var config = manifest.ReadConfig(configBytes, _options.Platform);
-        var chain = ChainId.Of(config.Rootfs?.DiffIds ?? []);
+        var config = manifest.IsArtifact ? new ImageConfig() : ImageManifest.ToRunConfig(manifest.ReadConfig(configBytes, _options.Platform));
+        var chain = manifest.ChainOf(configBytes);
         return chain.All(id => _layers.Find(id) is not null)
-            ? new StoredImage(manifestDigest, ImageManifest.ToRunConfig(config), [.. chain.Select(_layers.PathOf)])
+            ? new StoredImage(manifestDigest, config, [.. chain.Select(_layers.PathOf)])
             {
+                IsArtifact = manifest.IsArtifact,
                 LayerBytes = manifest.Layers.Sum(layer => layer.Size),
             }
             : null;

@@ -20,6 +20,9 @@ internal sealed record PullTerms
     /// <summary>Whether layers are put together from what is here and the rest.</summary>
     public ImageDeltaPolicy Delta { get; init; }
 
+    /// <summary>Whether an artifact, which nobody can run, will do.</summary>
+    public bool TakesArtifacts { get; init; }
+
     /// <summary>What is wrong with those Secrets, for the message of a pull that fails; null: nothing.</summary>
     public string? Problem { get; init; }
 }

@@ -6,6 +6,9 @@ namespace EdgeVirt.Node.Containers.Images;
 /// <param name="LayerDirectories">Lowest first, each another directory, in overlayfs form: whiteouts are devices 0:0, opaque directories carry the attribute.</param>
 internal sealed record StoredImage(string ManifestDigest, ImageConfig Config, IReadOnlyList<string> LayerDirectories)
 {
+    /// <summary>Whether it is an artifact: each of the directories has one file, and there is nothing to run.</summary>
+    public bool IsArtifact { get; init; }
+
     /// <summary>Of all its layers as a registry has them.</summary>
     public long LayerBytes { get; init; }
 }

@@ -133,13 +133,20 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
     {
         CheckDisk(0);
         var isRebuilt = blob is RebuiltTar;
-        using var plain = isRebuilt ? new BorrowedStream(compressed) : LayerCompression.Open(blob, compressed);
-        using var content = new HashingStream(plain, count => CheckSize(count, isRebuilt ? layer.Size : compressed.Count, bytesLeft), isHashing: !isRebuilt);
-        using var tree = ConfinedTree.Open(temporary, place.Below);
-        var unpacker = new LayerUnpacker(new TarReader(content), tree, limits, CheckDisk);
+        var isAsItIs = isRebuilt || (place.FileName is not null && !ArtifactFile.IsPacked(layer));
+        using var plain = isAsItIs ? new BorrowedStream(compressed) : LayerCompression.Open(blob, compressed);
+        using var content = new HashingStream(plain, count => CheckSize(count, isRebuilt ? layer.Size : compressed.Count, bytesLeft), isHashing: !isRebuilt && place.FileName is null);
+        var entries = 1;
         try
         {
-            unpacker.Run(ct);
+            if (place.FileName is { } name)
+            {
+                ArtifactFile.Write(content, Path.Combine(temporary, name), CheckDisk, ct);
+            }
+            else
+            {
+                entries = UnpackTree(temporary, content, place, ct);
+            }
         }
         catch (Exception failed) when ((failed as ImagePullException ?? NodeFault.Of(failed)) is { RoomWanted: not null } full)
         {
@@ -158,13 +165,21 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
             throw new ImageRefusedException(ImageRefusedReason.SizeMismatch, $"Layer {layer.Digest} has {compressed.Count} bytes, its manifest says {layer.Size}.");
         }
 
-        if (!isRebuilt && content.Digest != place.DiffId)
+        if (!isRebuilt && place.FileName is null && content.Digest != place.DiffId)
         {
             throw new ImageRefusedException(ImageRefusedReason.DiffIdMismatch, $"Layer {layer.Digest} unpacks to {content.Digest}, its config says {place.DiffId}.");
         }
 
+        return new LayerMarker { ChainId = place.ChainId, Bytes = content.Count, Entries = entries };
+    }
+
+    private int UnpackTree(string directory, Stream content, LayerPlace place, CancellationToken ct)
+    {
+        using var tree = ConfinedTree.Open(directory, place.Below);
+        var unpacker = new LayerUnpacker(new TarReader(content), tree, limits, CheckDisk);
+        unpacker.Run(ct);
         tree.Sync();
-        return new LayerMarker { ChainId = place.ChainId, Bytes = content.Count, Entries = unpacker.Entries };
+        return unpacker.Entries;
     }
 
     /// <summary>What a layer will take that did not fit, whose beginning is away again: as much for the rest as for what was read, or twice that where its length is not known.</summary>
@@ -188,7 +203,11 @@ internal sealed class LayerStore(string directory, UnpackLimits limits, Func<str
 }
 
 /// <summary>Which layer it is to be, and the directories of those below it, lowest first.</summary>
-internal sealed record LayerPlace(string DiffId, string ChainId, IReadOnlyList<string> Below);
+internal sealed record LayerPlace(string DiffId, string ChainId, IReadOnlyList<string> Below)
+{
+    /// <summary>What it is called as the one file that it is; null: it is a tar. It has no diff id then.</summary>
+    public string? FileName { get; init; }
+}
 
 /// <summary>Stored or fetched bytes are not those that their digest names; fetching them again can help.</summary>
 internal sealed class DamagedBlobException(string digest, Exception? inner = null) : Exception($"Blob {digest} is damaged.", inner)

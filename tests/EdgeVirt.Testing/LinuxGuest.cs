@@ -44,7 +44,8 @@ public static class LinuxGuest
     /// Lines of shell after <see cref="Marker"/> was written; <c>bb</c> is busybox; /proc, /sys, /dev and virtio's drivers are there. It must not end,
     /// or the kernel panics.
     /// </param>
-    public static void WriteInitrd(string path, string script)
+    /// <param name="files">What else is in it: path in the guest, as <c>usr/sbin/x</c>, and the file here. They are executable.</param>
+    public static void WriteInitrd(string path, string script, IReadOnlyDictionary<string, string>? files = null)
     {
         var init = $"""
             #!/bin/busybox sh
@@ -68,8 +69,31 @@ public static class LinuxGuest
             Add(file, $"lib/{module}", 0x81A4, File.ReadAllBytes(Path.Combine(Folder, module)));
         }
 
+        AddAll(file, files ?? new Dictionary<string, string>());
         Add(file, "init", 0x81ED, Encoding.UTF8.GetBytes(init));
         Add(file, "TRAILER!!!", 0, []);
+    }
+
+    private static void AddAll(Stream file, IReadOnlyDictionary<string, string> files)
+    {
+        var directories = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var path in files.Keys)
+        {
+            for (var parent = Path.GetDirectoryName(path); !string.IsNullOrEmpty(parent); parent = Path.GetDirectoryName(parent))
+            {
+                directories.Add(parent);
+            }
+        }
+
+        foreach (var directory in directories)
+        {
+            Add(file, directory, 0x41ED, []);
+        }
+
+        foreach (var (path, from) in files)
+        {
+            Add(file, path, 0x81ED, File.ReadAllBytes(from));
+        }
     }
 
     // The format "newc" of cpio(5): a header of hexadecimal fields, the name, the content, each padded to 4 bytes.

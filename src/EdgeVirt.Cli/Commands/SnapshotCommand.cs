@@ -10,7 +10,7 @@ using EdgeVirt.Contracts.Protos;
 
 namespace EdgeVirt.Cli.Commands;
 
-/// <summary><c>edgevirt vm snapshot</c>: snapshots of a virtual machine on a node, through the hub or on the board.</summary>
+/// <summary><c>edgevirt vm snapshot</c>: snapshots of a virtual machine, through the hub or on the board.</summary>
 internal static class SnapshotCommand
 {
     private static readonly Argument<string> Machine = new("machine") { Description = "The virtual machine" };
@@ -88,7 +88,7 @@ internal static class SnapshotCommand
     {
         var (machine, snapshot) = (invocation.Get(Machine), invocation.Get(Snapshot));
         var open = new OpenChannel { SnapshotDelete = new SnapshotDeleteRequest { Machine = machine, Snapshot = snapshot } };
-        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "snapshots/delete", open, ct);
+        await using var channel = await ChannelOptions.OpenToMachineAsync(invocation, machine, "snapshots/delete", open, ct);
         await channel.UntilClosedAsync(ct);
         invocation.Say($"Snapshot '{snapshot}' of '{machine}' is deleted.");
         return ExitCodes.Ok;
@@ -98,7 +98,7 @@ internal static class SnapshotCommand
     {
         var (machine, snapshot) = (invocation.Get(Machine), invocation.Get(Snapshot));
         var open = new OpenChannel { SnapshotRestore = new SnapshotRestoreRequest { Machine = machine, Snapshot = snapshot, DiscardPresent = invocation.Get(Discard) } };
-        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "snapshots/restore", open, ct);
+        await using var channel = await ChannelOptions.OpenToMachineAsync(invocation, machine, "snapshots/restore", open, ct);
         await invocation.Progress.WhileAsync(
             () => $"waiting for '{machine}' to end",
             async stop =>
@@ -116,7 +116,7 @@ internal static class SnapshotCommand
         var (machine, snapshot) = (invocation.Get(Machine), invocation.Get(Snapshot));
         var path = ReceivedFile.PathOf(invocation.Get(Target));
         var open = new OpenChannel { SnapshotExport = new SnapshotExportRequest { Machine = machine, Snapshot = snapshot, Disk = invocation.Get(Disk) ?? "" } };
-        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "snapshots/export", open, ct);
+        await using var channel = await ChannelOptions.OpenToMachineAsync(invocation, machine, "snapshots/export", open, ct);
         await using var stream = new MessageReadStream(DigestedMessages.CheckedAsync(channel.ReadAllAsync(ct), ct));
         await invocation.Progress.WhileAsync(
             () => stream.Bytes == 0 ? "the node puts the disk together" : $"received {Description.Bytes(stream.Bytes)}", stop => ReceivedFile.SaveAsync(stream, path, stop), ct);
@@ -126,7 +126,7 @@ internal static class SnapshotCommand
 
     private static async Task<LocalSnapshotList> AskAsync(Invocation invocation, string path, OpenChannel open, CancellationToken ct)
     {
-        await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, path, open, ct);
+        await using var channel = await ChannelOptions.OpenToMachineAsync(invocation, invocation.Get(Machine), path, open, ct);
         await using var stream = new MessageReadStream(channel.ReadAllAsync(ct));
         try
         {

@@ -18,6 +18,7 @@ internal static class VirtualMachineDescription
         to.Field("Memory", spec.Memory.Size.ToString());
         to.Field("Boot", BootText(spec.Boot));
         to.Field("Display", spec.Display?.Type?.ToString() ?? (spec.Machine == VirtualMachineModel.MicroVm ? "None" : "as its machine has it"));
+        to.Field("Snapshots", spec.Snapshots is { } schedule ? $"every {Durations.Format(TimeSpan.FromSeconds(schedule.IntervalSeconds))}, the newest {schedule.Keep} stay" : null);
         to.Field("Cloud-init", spec.CloudInit is { } seed ? SeedText(seed) : null);
         to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
         WriteDevices(to, spec);
@@ -36,6 +37,7 @@ internal static class VirtualMachineDescription
             to.Field("Restarts", $"{instance.RestartCount}", 2);
             to.Time("Started", instance.StartedAt, 2);
             to.Field("Last exit", instance.LastExit is { } exit ? WorkloadDescription.ExitText(exit) : null, 2);
+            to.Table(CardsTable(instance.Interfaces ?? []));
             to.Conditions(instance.Conditions);
         }
     }
@@ -69,6 +71,17 @@ internal static class VirtualMachineDescription
         {
             to.Field("Interfaces", spec.Interfaces is null ? "one on the node's network" : "none");
         }
+    }
+
+    private static TableView CardsTable(IReadOnlyList<VirtualInterfaceStatus> cards)
+    {
+        var table = new TableView("INTERFACE", "MAC ADDRESS", "ADDRESSES TOLD BY THE GUEST");
+        foreach (var card in cards)
+        {
+            table.Add(card.Name, card.MacAddress, card.Addresses.Count == 0 ? "-" : string.Join(", ", card.Addresses));
+        }
+
+        return table;
     }
 
     private static string BootText(VirtualMachineBoot? boot) => boot?.Kernel is { } kernel

@@ -12,7 +12,7 @@ public sealed record VirtualMachineSpec
     /// <summary>When it is started again after its guest or its QEMU ended.</summary>
     public RestartPolicy RestartPolicy { get; init; } = RestartPolicy.Always;
 
-    /// <summary>Seconds that a guest may take to end after its power button was pressed, before it is cut off; absent: 60.</summary>
+    /// <summary>Seconds that a guest may take to end after it was asked to, before it is cut off; absent: 60.</summary>
     public int? TerminationGracePeriodSeconds { get; init; }
 
     /// <summary>What becomes of it when its node is shut down or restarted in order; absent: <see cref="VirtualMachineShutdown.Stop"/>.</summary>
@@ -36,6 +36,9 @@ public sealed record VirtualMachineSpec
     /// <summary>Its disks, in the order in which the guest finds them.</summary>
     public IReadOnlyList<VirtualDiskSpec>? Disks { get; init; }
 
+    /// <summary>Snapshots of its disks that the node takes by itself; absent: none.</summary>
+    public SnapshotScheduleSpec? Snapshots { get; init; }
+
     /// <summary>Its network cards; absent: one on the node's network; an empty list: none.</summary>
     public IReadOnlyList<VirtualInterfaceSpec>? Interfaces { get; init; }
 
@@ -44,9 +47,6 @@ public sealed record VirtualMachineSpec
 
     /// <summary>What cloud-init in the guest is told by a NoCloud disk; absent: there is no such disk.</summary>
     public CloudInitSpec? CloudInit { get; init; }
-
-    /// <summary>Snapshots of its disks that the node takes by itself; absent: none.</summary>
-    public SnapshotScheduleSpec? Snapshots { get; init; }
 
     /// <summary>Secrets whose key <c>.dockerconfigjson</c> holds credentials of the registries that disks come from.</summary>
     public IReadOnlyList<LocalObjectReference>? ImagePullSecrets { get; init; }

@@ -27,6 +27,9 @@ public sealed record VirtualMachineInstanceStatus : InstanceStatus
 
     /// <summary>How the newest run that ended did so.</summary>
     public ContainerExit? LastExit { get; init; }
+
+    /// <summary>What the guest's own agent tells of its network cards; absent: it has none that answers.</summary>
+    public IReadOnlyList<VirtualInterfaceStatus>? Interfaces { get; init; }
 }
 
 /// <summary>What a virtual machine does at this moment.</summary>

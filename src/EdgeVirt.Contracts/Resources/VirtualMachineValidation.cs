@@ -6,11 +6,6 @@ namespace EdgeVirt.Contracts.Resources;
 internal static partial class VirtualMachineValidation
 {
     private const int MostCores = 255;
-    private const int LeastSnapshotInterval = 300;
-    private const int MostSnapshotInterval = 365 * 24 * 3600;
-
-    // A machine has 64 at most; the rest is for those that people take.
-    private const int MostSnapshotsKept = 48;
     private const decimal OneMebi = 1 << 20;
     private const decimal LeastMemory = 16 * OneMebi;
 
@@ -47,7 +42,7 @@ internal static partial class VirtualMachineValidation
 
         ValidateDisplay(spec, v);
         Validate(spec.CloudInit, "spec.cloudInit", v);
-        Validate(spec.Snapshots, "spec.snapshots", v);
+        ValidateSnapshots(spec, v);
         ValidatePullSecrets(spec.ImagePullSecrets ?? [], "spec.imagePullSecrets", v);
     }
 
@@ -61,19 +56,6 @@ internal static partial class VirtualMachineValidation
             case (VirtualMachineModel.Virt, VirtualDisplayType.Vga):
                 v.Add("spec.display.type", "Vga is for x86-64, and Virt is a machine of arm64: use Virtio");
                 break;
-        }
-    }
-
-    private static void Validate(SnapshotScheduleSpec? snapshots, string path, Validation v)
-    {
-        if (snapshots?.IntervalSeconds is < LeastSnapshotInterval or > MostSnapshotInterval)
-        {
-            v.Add($"{path}.intervalSeconds", $"must be between {LeastSnapshotInterval} and {MostSnapshotInterval}");
-        }
-
-        if (snapshots?.Keep is < 1 or > MostSnapshotsKept)
-        {
-            v.Add($"{path}.keep", $"must be between 1 and {MostSnapshotsKept}");
         }
     }
 

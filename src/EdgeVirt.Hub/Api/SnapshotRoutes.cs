@@ -3,29 +3,32 @@ using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Hub.Api;
 
-/// <summary>Verbs for the snapshots of a node's virtual machines. What is in them passes through and stays nowhere.</summary>
+/// <summary>Verbs for the snapshots of virtual machines. What is in them passes through and stays nowhere.</summary>
 internal static class SnapshotRoutes
 {
     public static IReadOnlyList<ChannelRoute> All { get; } =
     [
-        Of("snapshots/list", OpenChannel.VerbOneofCase.SnapshotList, "List the snapshots of a node's virtual machine",
-            "The first frame opens with a SnapshotListQuery; data frames carry StreamMessages with a LocalSnapshotList.", open => $"VirtualMachine/{open.SnapshotList.Machine}") with
+        Of("list", OpenChannel.VerbOneofCase.SnapshotList, "List the snapshots of a virtual machine",
+            "The first frame opens with a SnapshotListQuery; data frames carry StreamMessages with a LocalSnapshotList.",
+            (open, name) => open.SnapshotList.Machine = name, _ => "list") with
         {
             IsReading = true, IsFrequent = true,
         },
-        Of("snapshots/create", OpenChannel.VerbOneofCase.SnapshotCreate, "Take a snapshot of a node's virtual machine",
+        Of("create", OpenChannel.VerbOneofCase.SnapshotCreate, "Take a snapshot of a virtual machine",
             "The first frame opens with a SnapshotCreateRequest; data frames carry StreamMessages with a LocalSnapshotList of the one that was taken.",
-            open => $"VirtualMachine/{open.SnapshotCreate.Machine} snapshot {open.SnapshotCreate.Snapshot}"),
-        Of("snapshots/delete", OpenChannel.VerbOneofCase.SnapshotDelete, "Delete a snapshot of a node's virtual machine",
-            "The first frame opens with a SnapshotDeleteRequest.", open => $"VirtualMachine/{open.SnapshotDelete.Machine} snapshot {open.SnapshotDelete.Snapshot}"),
-        Of("snapshots/restore", OpenChannel.VerbOneofCase.SnapshotRestore, "Put a node's virtual machine back to a snapshot",
+            (open, name) => open.SnapshotCreate.Machine = name, open => $"snapshot {open.SnapshotCreate.Snapshot}".TrimEnd()),
+        Of("delete", OpenChannel.VerbOneofCase.SnapshotDelete, "Delete a snapshot of a virtual machine",
+            "The first frame opens with a SnapshotDeleteRequest.",
+            (open, name) => open.SnapshotDelete.Machine = name, open => $"snapshot {open.SnapshotDelete.Snapshot}"),
+        Of("restore", OpenChannel.VerbOneofCase.SnapshotRestore, "Put a virtual machine back to a snapshot",
             "The first frame opens with a SnapshotRestoreRequest. A machine that runs is ended and started again.",
-            open => $"VirtualMachine/{open.SnapshotRestore.Machine} snapshot {open.SnapshotRestore.Snapshot}"),
-        Of("snapshots/export", OpenChannel.VerbOneofCase.SnapshotExport, "Read a disk of a snapshot of a node's virtual machine",
+            (open, name) => open.SnapshotRestore.Machine = name, open => $"snapshot {open.SnapshotRestore.Snapshot}{(open.SnapshotRestore.DiscardPresent ? ", its present state goes" : "")}"),
+        Of("export", OpenChannel.VerbOneofCase.SnapshotExport, "Read a disk of a snapshot of a virtual machine",
             "The first frame opens with a SnapshotExportRequest; data frames carry StreamMessages with a qcow2 file.",
-            open => $"VirtualMachine/{open.SnapshotExport.Machine} snapshot {open.SnapshotExport.Snapshot} disk {open.SnapshotExport.Disk}"),
+            (open, name) => open.SnapshotExport.Machine = name, open => $"snapshot {open.SnapshotExport.Snapshot}{(open.SnapshotExport.Disk.Length > 0 ? $", disk {open.SnapshotExport.Disk}" : "")}"),
     ];
 
-    private static ChannelRoute Of(string path, OpenChannel.VerbOneofCase verb, string summary, string description, Func<OpenChannel, string> describe) =>
-        new(path, verb, summary, description, (_, _) => { }, describe) { Kind = ResourceKind.Node };
+    private static ChannelRoute Of(
+        string verb, OpenChannel.VerbOneofCase opens, string summary, string description, Action<OpenChannel, string> setName, Func<OpenChannel, string> describe) =>
+        new($"snapshots/{verb}", opens, summary, description, setName, describe) { Kind = ResourceKind.VirtualMachine };
 }

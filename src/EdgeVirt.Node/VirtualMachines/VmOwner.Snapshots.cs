@@ -3,7 +3,6 @@ using System.Globalization;
 using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.VirtualMachines.Disks;
-using EdgeVirt.Node.VirtualMachines.GuestAgents;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using EdgeVirt.Node.VirtualMachines.Snapshots;
@@ -161,11 +160,13 @@ internal sealed partial class VmOwner
 
     private async Task TakeScheduledAsync(QmpClient monitor, DateTimeOffset now, CancellationToken ct)
     {
+        // Its age is counted from the moment that it shows, however long it takes.
+        var began = tools.Time.GetTimestamp();
         try
         {
             var called = snapshots!.FreeName("auto-" + now.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture));
             await snapshots.CreateAsync(called, isScheduled: true, monitor, GuestOf(monitor).FreezeAsync, ct);
-            scheduledAt = tools.Time.GetTimestamp();
+            scheduledAt = began;
             (scheduleNotBefore, snapshotProblem) = (null, null);
         }
         catch (Exception e) when (e is SnapshotRefusedException or DiskUnavailableException)
@@ -175,8 +176,6 @@ internal sealed partial class VmOwner
             LogProblem(tools.Log, name, SnapshotsTakenReasons.NotTaken, e.Message);
         }
     }
-
-    private GuestAgent GuestOf(QmpClient monitor) => new(VmPaths.Of(tools.Options, record!.Id).Agent, monitor, tools.Time, tools.Log);
 
     private void RefuseRequests(string why)
     {

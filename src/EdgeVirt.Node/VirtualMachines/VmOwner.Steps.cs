@@ -14,9 +14,10 @@ internal sealed partial class VmOwner
 {
     private VirtualMachineInstanceStatus? reported;
     private AccelerationResult? acceleration;
+    private bool buttonPressed;
 
     /// <summary>What an earlier run of the agent told.</summary>
-    public void Adopt(ObservedVirtualMachine observed) => reported = observed.Status;
+    public void Adopt(ObservedVirtualMachine observed) => (reported, guestCards) = (observed.Status, observed.Status.Interfaces);
 
     // False: nothing is left to do now.
     private async Task<bool> StepAsync(CancellationToken ct)
@@ -65,6 +66,7 @@ internal sealed partial class VmOwner
         }
 
         await GrowDisksAsync(order, now, ct);
+        await AskGuestAsync(ct);
         return await SteerAsync(order, ct);
     }
 
@@ -219,12 +221,19 @@ internal sealed partial class VmOwner
             }
 
             // Its own agent ends also a guest that does not listen to its power button.
-            if (watch is null || !await GuestOf(watch.Monitor).TryShutDownAsync(ct))
+            buttonPressed = watch is null || !await GuestOf(watch.Monitor).TryShutDownAsync(ct);
+            if (buttonPressed)
             {
                 await CommandAsync("system_powerdown", ct);
             }
 
             asked = now;
+        }
+        else if (!buttonPressed && now - asked >= grace / 2)
+        {
+            // Its agent said yes, or nothing, and did not do it.
+            buttonPressed = true;
+            await CommandAsync("system_powerdown", ct);
         }
 
         if (now - asked >= grace)
@@ -237,7 +246,7 @@ internal sealed partial class VmOwner
             return true;
         }
 
-        Due = asked + grace;
+        Due = asked + (buttonPressed ? grace : grace / 2);
         // QEMU's end wakes the owner by its monitor; while it is passed over here, nothing runs any more only after that.
         return false;
     }
@@ -279,9 +288,14 @@ internal sealed partial class VmOwner
     // False: QEMU refused it, or is gone.
     private async Task<bool> CommandAsync(string command, CancellationToken ct)
     {
+        if (watch is null)
+        {
+            return false;
+        }
+
         try
         {
-            await watch!.Monitor.ExecuteAsync(command, ct: ct);
+            await watch.Monitor.ExecuteAsync(command, ct: ct);
             return true;
         }
         catch (Exception e) when (e is QmpException or QmpCommandException)
@@ -305,7 +319,7 @@ internal sealed partial class VmOwner
         }
 
         var told = problemGeneration == order.Machine.Generation && record?.Run is null ? problem : null;
-        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told) { Disks = DiskConditions(order) }, acceleration, reported, tools.Time.GetUtcNow()) with { Node = order.Document.Node };
+        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told) { Disks = DiskConditions(order), Interfaces = guestCards }, acceleration, reported, tools.Time.GetUtcNow()) with { Node = order.Document.Node };
         if (reported is null || !BytesOf(status).AsSpan().SequenceEqual(BytesOf(reported)))
         {
             await tools.Store.WriteObservedAsync(new ObservedVirtualMachine(name, order.Machine.Uid, status), ct);

@@ -197,6 +197,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         process?.Release(VmPaths.Of(tools.Options, ended.Id));
         await tools.Network.DisconnectAsync(ended, CancellationToken.None);
         process = null;
+        ForgetGuest();
         if (watch is { } over)
         {
             watch = null;

@@ -12,6 +12,9 @@ internal sealed record VmView(VmRecord? Record, string? GuestState, VmHappenings
 {
     /// <summary>What is to be told of its disks and snapshots.</summary>
     public IReadOnlyList<Condition> Disks { get; init; } = [];
+
+    /// <summary>What the guest's agent told of its network cards; null: it has none.</summary>
+    public IReadOnlyList<VirtualInterfaceStatus>? Interfaces { get; init; }
 }
 
 /// <summary>What is told to the hub. Pure.</summary>
@@ -45,6 +48,7 @@ internal static class VmReport
             RestartCount = view.Record?.Restarts ?? 0,
             StartedAt = run?.StartedAt,
             LastExit = view.Record?.LastExit,
+            Interfaces = run is null ? null : view.Interfaces,
             Conditions = [.. conditions.Select(condition => Dated(condition, before, now))],
         };
     }

@@ -6,6 +6,7 @@ namespace EdgeVirt.Contracts.Tests.Resources;
 internal sealed class VirtualMachineTests
 {
     private const string Memory = "memory: {size: 512Mi}";
+    private const string Disk = "disks: [{name: a, empty: {}, size: 1Gi}]";
     private const string Sha = "0123456789abcdefABCDEF0123456789abcdef0123456789abcdef0123456789";
     private const string Key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ ops@example";
 
@@ -207,6 +208,26 @@ internal sealed class VirtualMachineTests
         Refuses($"{Memory}, boot: {{kernel: {{image: 'r.local/k:1', kernel: /k, commandLine: {Long}}}}}", "boot.kernel.commandLine", "at most 2047");
         Refuses($"{Memory}, disks: [{{name: a, url: {{location: 'https://m.local/{Long}', sha256: {Sha}}}}}]", "disks[0].url.location", "up to 2048");
     }
+
+    [TestCase("keep: 3", "snapshots.intervalSeconds", "required")]
+    [TestCase("intervalSeconds: 3600", "snapshots.keep", "required")]
+    [TestCase("intervalSeconds: 299, keep: 3", "snapshots.intervalSeconds", "between 300 and 31536000")]
+    [TestCase("intervalSeconds: 31536001, keep: 3", "snapshots.intervalSeconds", "between 300 and 31536000")]
+    [TestCase("intervalSeconds: 3600, keep: 0", "snapshots.keep", "between 1 and 48")]
+    [TestCase("intervalSeconds: 3600, keep: 49", "snapshots.keep", "between 1 and 48")]
+    [TestCase("interval: 1h, intervalSeconds: 3600, keep: 1", "snapshots.interval", "unknown")]
+    public void A_schedule_of_snapshots_that_cannot_be_is_refused_by_field(string schedule, string field, string reason) =>
+        Refuses($"{Memory}, {Disk}, snapshots: {{{schedule}}}", field, reason);
+
+    [TestCase("300", "1")]
+    [TestCase("31536000", "48")]
+    public void A_schedule_of_snapshots_is_taken(string interval, string keep) =>
+        Assert.That(Parse($"{Memory}, {Disk}, snapshots: {{intervalSeconds: {interval}, keep: {keep}}}").Errors, Is.Empty);
+
+    [TestCase("disks: []")]
+    [TestCase("disks: [{name: a, readOnly: true, image: {reference: 'r.local/d:1'}}]")]
+    public void Snapshots_without_a_disk_to_write_to_are_refused(string disks) =>
+        Refuses($"{Memory}, {disks}, snapshots: {{intervalSeconds: 3600, keep: 3}}", "snapshots", "no disk that it writes to");
 
     [TestCase("VirtualMachine")]
     [TestCase("virtualmachines")]

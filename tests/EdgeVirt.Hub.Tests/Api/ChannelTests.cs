@@ -18,7 +18,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EdgeVirt.Hub.Tests.Api;
 
 /// <summary>WebSockets of the API over real Kestrel and TLS, with the far end of the tunnel in this process.</summary>
-internal sealed class ChannelTests
+internal sealed partial class ChannelTests
 {
     private HubHost hub = null!;
     private FakeNode node = null!;

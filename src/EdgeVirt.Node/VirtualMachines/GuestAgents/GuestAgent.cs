@@ -77,7 +77,7 @@ internal sealed partial class GuestAgent(string socket, QmpClient monitor, TimeP
         }
     }
 
-    /// <summary>Asks the guest to switch itself off. False: it has no agent, so its power button is pressed.</summary>
+    /// <summary>Asks the guest to switch itself off. False: it has no agent, or that refuses.</summary>
     public async Task<bool> TryShutDownAsync(CancellationToken ct)
     {
         try
@@ -88,7 +88,7 @@ internal sealed partial class GuestAgent(string socket, QmpClient monitor, TimeP
             }
 
             await using var connection = await GuestAgentConnection.OpenAsync(socket, time, ct);
-            await connection.SendAsync("guest-shutdown", ct);
+            await connection.TellAsync("guest-shutdown", ct);
             return true;
         }
         catch (IOException)
@@ -97,23 +97,20 @@ internal sealed partial class GuestAgent(string socket, QmpClient monitor, TimeP
         }
     }
 
-    /// <summary>The addresses that the guest has given its network cards, by their hardware addresses. Its own words: to be shown, not to be relied on.</summary>
-    public async Task<IReadOnlyList<(string MacAddress, IPAddress Address)>> AddressesAsync(CancellationToken ct)
+    /// <summary>
+    /// The addresses that the guest has given its network cards, by their hardware addresses. Its own words: to be shown, not to be relied on. Null: it
+    /// has no agent.
+    /// </summary>
+    /// <exception cref="GuestAgentException">It has one, which does not answer.</exception>
+    public async Task<IReadOnlyList<(string MacAddress, IPAddress Address)>?> AddressesAsync(CancellationToken ct)
     {
         if (!await IsOpenAsync(ct))
         {
-            return [];
+            return null;
         }
 
-        try
-        {
-            await using var connection = await GuestAgentConnection.OpenAsync(socket, time, ct);
-            return AddressesIn(await connection.ExecuteAsync("guest-network-get-interfaces", Patience, ct));
-        }
-        catch (GuestAgentException)
-        {
-            return [];
-        }
+        await using var connection = await GuestAgentConnection.OpenAsync(socket, time, ct);
+        return AddressesIn(await connection.ExecuteAsync("guest-network-get-interfaces", Patience, ct));
     }
 
     /// <summary>What of an answer to <c>guest-network-get-interfaces</c> are addresses. Pure.</summary>

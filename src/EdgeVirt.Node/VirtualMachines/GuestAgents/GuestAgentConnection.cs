@@ -22,6 +22,7 @@ internal sealed class GuestAgentConnection : IAsyncDisposable
     private const byte Delimiter = 0xFF;
     private static readonly byte[] Beginning = [Delimiter];
     private static readonly TimeSpan SyncTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RefusalTimeout = TimeSpan.FromSeconds(1);
 
     private readonly NetworkStream stream;
     private readonly TimeProvider time;
@@ -78,13 +79,31 @@ internal sealed class GuestAgentConnection : IAsyncDisposable
         return answer.TryGetProperty("return", out var returned) ? returned : throw new GuestAgentException($"the guest's agent refuses {command}: {ReasonIn(answer)}");
     }
 
-    /// <summary>Sends a command that has no answer where it succeeds.</summary>
-    /// <exception cref="GuestAgentException">It could not be sent.</exception>
-    public Task SendAsync(string command, CancellationToken ct) => BoundedAsync(command, SyncTimeout, async stop =>
+    /// <summary>Sends a command that has no answer where it succeeds, and waits a moment for a refusal.</summary>
+    /// <exception cref="GuestAgentException">It could not be sent, or was refused.</exception>
+    public async Task TellAsync(string command, CancellationToken ct)
     {
-        await SendAsync(command, null, stop);
-        return true;
-    }, ct);
+        await BoundedAsync(command, SyncTimeout, async stop =>
+        {
+            await SendAsync(command, null, stop);
+            return true;
+        }, ct);
+        JsonElement answer;
+        try
+        {
+            answer = await BoundedAsync(command, RefusalTimeout, ReadAsync, ct);
+        }
+        catch (GuestAgentException)
+        {
+            // Silence, or a guest that is gone already.
+            return;
+        }
+
+        if (answer.TryGetProperty("error", out _))
+        {
+            throw new GuestAgentException($"the guest's agent refuses {command}: {ReasonIn(answer)}");
+        }
+    }
 
     public ValueTask DisposeAsync() => stream.DisposeAsync();
 

@@ -35,6 +35,9 @@ internal static class SnapshotTree
     public static SnapshotState Made(SnapshotState state, VmSnapshot snapshot, bool fsFrozen = false) =>
         Replaced(state, snapshot with { Phase = SnapshotPhase.Switching, FsFrozen = fsFrozen });
 
+    /// <summary>It is to be undone: its layers go next.</summary>
+    public static SnapshotState GivenUp(SnapshotState state, VmSnapshot snapshot) => Replaced(state, snapshot with { Phase = SnapshotPhase.Making });
+
     /// <summary>The guest writes to them.</summary>
     public static SnapshotState Taken(SnapshotState state, VmSnapshot snapshot) => snapshot.Disks.Aggregate(
         Replaced(state, snapshot with { Phase = SnapshotPhase.Taken }), (before, disk) => OnTop(before, disk.Disk, disk.Layer));

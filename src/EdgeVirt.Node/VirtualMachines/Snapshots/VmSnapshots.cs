@@ -234,6 +234,8 @@ internal sealed partial class VmSnapshots(VmPaths paths, Unprivileged user, Snap
 
     private async Task UndoAsync(VmSnapshot begun, QmpClient? monitor, CancellationToken ct)
     {
+        // Should agent and QEMU both end before it is done, nobody may take its layers for whole.
+        Put(SnapshotTree.GivenUp(State, State.Find(begun.Name)!));
         foreach (var disk in begun.Disks)
         {
             if (monitor is not null)

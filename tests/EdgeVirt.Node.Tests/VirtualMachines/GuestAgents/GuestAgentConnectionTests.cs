@@ -1,6 +1,8 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Node.VirtualMachines.GuestAgents;
 using EdgeVirt.Testing;
 
@@ -39,6 +41,30 @@ public sealed class GuestAgentConnectionTests
         using var gone = new Guest(guest => guest.SyncIdAsync());
         await Assert.ThrowsAsync<GuestAgentException>(() => GuestAgentConnection.OpenAsync(gone.Path, TimeProvider.System, default));
         await Assert.ThrowsAsync<GuestAgentException>(() => GuestAgentConnection.OpenAsync(gone.Path + "-none", TimeProvider.System, default));
+    }
+
+    [TestCase("{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"disabled\"}}\n", true)]
+    [TestCase("{\"return\": {}}\n", false)]
+    [TestCase("nonsense\n", false)]
+    [TestCase("", false)]
+    public async Task What_has_no_answer_is_refused_or_taken_for_done(string said, bool isRefused)
+    {
+        using var guest = new Guest(async guest =>
+        {
+            await guest.AgreeAsync();
+            Assert.That(await guest.HearAsync(), Is.EqualTo("{\"execute\":\"guest-shutdown\"}"));
+            await guest.SayAsync(said);
+            await guest.HangAsync();
+        });
+        await using var connection = await GuestAgentConnection.OpenAsync(guest.Path, TimeProvider.System, default);
+        if (isRefused)
+        {
+            Assert.That((await Assert.ThrowsAsync<GuestAgentException>(() => connection.TellAsync("guest-shutdown", default)))!.Message, Does.Contain("disabled"));
+        }
+        else
+        {
+            await connection.TellAsync("guest-shutdown", default);
+        }
     }
 
     [TestCase("no JSON\n")]
@@ -105,6 +131,22 @@ public sealed class GuestAgentConnectionTests
         Assert.That(GuestAgent.AddressesIn(many.RootElement), Has.Count.EqualTo(64));
         using var other = JsonDocument.Parse("{}");
         Assert.That(GuestAgent.AddressesIn(other.RootElement), Is.Empty);
+    }
+
+    [Test]
+    public void Of_its_cards_alone_in_an_order_of_their_own_and_not_without_end()
+    {
+        VmCard[] cards = [new("lan", "52:54:00:AA:bb:01", "10.88.0.2", []), new("field", "52:54:00:aa:bb:02", "10.88.0.3", [])];
+        (string, IPAddress) Told(string mac, string address) => (mac, IPAddress.Parse(address));
+        var told = GuestCards.Of(cards,
+        [
+            Told("52:54:00:aa:bb:01", "fd00::2"), Told("52:54:00:aa:bb:01", "10.88.0.2"), Told("52:54:00:aa:bb:01", "fe80::1"), Told("52:54:00:aa:bb:01", "10.88.0.2"),
+            Told("02:42:00:00:00:01", "172.17.0.1"), .. Enumerable.Range(1, 40).Select(i => Told("52:54:00:aa:bb:02", $"10.9.0.{i}")),
+        ]);
+        Assert.That(told.Select(card => card.Name), Is.EqualTo((string[])["lan", "field"]));
+        Assert.That(told[0].Addresses, Is.EqualTo((string[])["10.88.0.2", "fd00::2"]));
+        Assert.That(told[1].Addresses, Has.Count.EqualTo(16));
+        Assert.That(GuestCards.Of(cards, []).Select(card => card.Addresses), Is.All.Empty);
     }
 
     /// <summary>Listens where QEMU would give the channel.</summary>

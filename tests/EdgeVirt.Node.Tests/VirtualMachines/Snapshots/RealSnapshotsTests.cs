@@ -15,7 +15,7 @@ namespace EdgeVirt.Node.Tests.VirtualMachines.Snapshots;
 
 /// <summary>Snapshots of a Linux guest that runs and counts on two disks.</summary>
 [Category("root")]
-public sealed class RealSnapshotsTests
+public sealed partial class RealSnapshotsTests
 {
     // What is on the disks is said when the guest begins; then the same number goes to both disks, synced, again and again.
     private const string Counting =
@@ -263,46 +263,6 @@ public sealed class RealSnapshotsTests
         await agent.DesireAsync(5, Machine(null, "20Mi", 5));
         await agent.UntilAsync("counter", now => now.Conditions.All(condition => condition.Type != ConditionTypes.DisksSized));
     }
-
-    // The guest's agent is a few lines of shell; frozen, the guest writes nothing until it is thawed.
-    [TestCase(true)]
-    [TestCase(false)]
-    public async Task A_guest_with_an_agent_is_at_rest_while_the_snapshot_is_taken(bool obeys)
-    {
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent(obeys) + Counting.Replace("while :; do", "while :; do\n  while [ -e /tmp/frozen ]; do bb usleep 10000; done", StringComparison.Ordinal));
-        await StartAsync();
-        await CountsAsync(2);
-        await UntilSaidAsync("AGENT UP");
-        var snapshot = await AskAsync(owner => owner.SnapshotAsync("a"));
-        Assert.That(snapshot.FsFrozen, Is.EqualTo(obeys));
-        await UntilSaidAsync("THAWED");
-        await CountsAsync(2);
-        Assert.That(Said().IndexOf("FROZEN", StringComparison.Ordinal), Is.GreaterThan(0).And.LessThan(Said().IndexOf("THAWED", StringComparison.Ordinal)));
-
-        // It ends by its agent: this guest knows no power button.
-        await agent.DesireAsync(2, Machine(null, "8Mi", 2) with { Spec = Machine(null, "8Mi", 2).Spec with { Power = VirtualMachinePower.Stopped, TerminationGracePeriodSeconds = 60 } });
-        var status = await agent.UntilAsync("counter", now => now.State == VirtualMachineState.Stopped);
-        Assert.That(status.LastExit!.Reason, Is.EqualTo(VmExits.Stopped));
-        Assert.That(Said(), Does.Contain("SHUT DOWN"));
-    }
-
-    private static string ShellAgent(bool obeys) =>
-        """
-        agent() {
-          exec 3<>$(echo /dev/vport*p1)
-          echo AGENT UP.
-          while read -r line <&3; do
-            case "$line" in
-              *guest-sync-delimited*) id=${line##*:}; id=${id%%\}*}; printf '\377{"return": %s}\n' $id >&3;;
-              *freeze-freeze*) >/tmp/frozen; bb usleep 200000; echo FROZEN.; printf '%s\n' 'ANSWER' >&3;;
-              *freeze-thaw*) bb rm -f /tmp/frozen; echo THAWED.; printf '{"return": 2}\n' >&3;;
-              *guest-shutdown*) echo SHUT DOWN.; bb poweroff -f;;
-            esac
-          done
-        }
-        agent &
-
-        """.Replace("ANSWER", obeys ? """{"return": 2}""" : """{"error": {"class": "GenericError", "desc": "cannot"}}""", StringComparison.Ordinal);
 
     private VmPaths Paths() => VmPaths.Of(options, agent.Records.All.Single().Id);
 

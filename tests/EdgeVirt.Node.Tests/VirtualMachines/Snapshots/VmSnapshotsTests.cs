@@ -120,6 +120,20 @@ public sealed class VmSnapshotsTests
     }
 
     [Test]
+    public async Task One_that_was_being_undone_is_never_taken_for_whole()
+    {
+        await WriteAsync(1);
+        var begun = SnapshotTree.Begun(snapshots.State, Unfinished("a"), MachineDisks.All(paths));
+        // As if QEMU had refused, and agent and QEMU had ended when the first layer was gone.
+        SnapshotStore.Write(paths, SnapshotTree.GivenUp(SnapshotTree.Made(begun, begun.Find("a")!), begun.Find("a")!));
+        File.WriteAllText(paths.Layer("root", 1), "");
+        Restart();
+        await snapshots.SettleAsync(null, null, default);
+        Assert.That((snapshots.State.Snapshots.Count, LayersOf("root")), Is.EqualTo((0, (string[])[paths.Disk("root")])));
+        await ReadAsync(1);
+    }
+
+    [Test]
     public async Task A_merge_that_was_cut_short_is_done_again()
     {
         await WriteAsync(1);

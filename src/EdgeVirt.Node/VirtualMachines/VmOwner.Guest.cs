@@ -1,0 +1,48 @@
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.VirtualMachines.GuestAgents;
+using EdgeVirt.Node.VirtualMachines.Qmp;
+
+namespace EdgeVirt.Node.VirtualMachines;
+
+/// <summary>What the guest's own agent is asked now and then, between other steps: one conversation at a time is all that its channel has room for.</summary>
+internal sealed partial class VmOwner
+{
+    private static readonly TimeSpan AskGuest = TimeSpan.FromSeconds(30);
+
+    // One that keeps the channel open and says nothing holds up every pass that asks it.
+    private static readonly TimeSpan AskSilentGuest = TimeSpan.FromMinutes(2);
+
+    private IReadOnlyList<VirtualInterfaceStatus>? guestCards;
+    private long guestAskedAt;
+    private TimeSpan guestAskedFor;
+
+    private GuestAgent GuestOf(QmpClient monitor) => new(VmPaths.Of(tools.Options, record!.Id).Agent, monitor, tools.Time, tools.Log);
+
+    // A guest without an agent costs one question to QEMU.
+    private async Task AskGuestAsync(CancellationToken ct)
+    {
+        if (guestState != "running" || watch?.Monitor is not { } monitor || tools.Time.GetElapsedTime(guestAskedAt) < guestAskedFor)
+        {
+            return;
+        }
+
+        try
+        {
+            var found = await GuestOf(monitor).AddressesAsync(ct);
+            guestCards = found is null ? null : GuestCards.Of(record!.Cards, found);
+            guestAskedFor = found is null ? TimeSpan.Zero : AskGuest;
+        }
+        catch (GuestAgentException)
+        {
+            (guestCards, guestAskedFor) = (null, AskSilentGuest);
+        }
+        catch (QmpException)
+        {
+            // The next pass finds out what became of QEMU.
+        }
+
+        guestAskedAt = tools.Time.GetTimestamp();
+    }
+
+    private void ForgetGuest() => (guestCards, guestAskedFor) = (null, TimeSpan.Zero);
+}

@@ -100,6 +100,10 @@ public static class ReadyReasons
     public const string DiskRefused = "DiskRefused";
     public const string DiskUnavailable = "DiskUnavailable";
     public const string DiskFailed = "DiskFailed";
+    public const string WatchdogExpired = "WatchdogExpired";
+    public const string DeviceInUse = "DeviceInUse";
+    public const string DeviceRefused = "DeviceRefused";
+    public const string TpmMissing = "TpmMissing";
     public const string Stopped = "Stopped";
     public const string Paused = "Paused";
     public const string ProbeFailed = "ProbeFailed";

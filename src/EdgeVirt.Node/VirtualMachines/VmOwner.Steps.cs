@@ -3,6 +3,7 @@ using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 
@@ -42,6 +43,14 @@ internal sealed partial class VmOwner
             return await StopAsync(TimeSpan.FromSeconds(GraceOf(order)), now, ct);
         }
 
+        if (guestState == "watchdog" && order.Machine.Spec.Watchdog?.Action == VirtualWatchdogAction.Poweroff)
+        {
+            // By signal, so that what the guest has written is on its disks.
+            await process!.TerminateAsync(ct);
+            await EndedAsync(VmExits.Unfed(now));
+            return true;
+        }
+
         return await SteerAsync(order, ct);
     }
 
@@ -51,6 +60,8 @@ internal sealed partial class VmOwner
         var command = (order.Power, guestState) switch
         {
             (VirtualMachinePower.Paused, "running") => "stop",
+            // Goes on, and stands still as asked in the next step.
+            (VirtualMachinePower.Paused, "watchdog") => "cont",
             (VirtualMachinePower.Running, "paused" or "prelaunch") => "cont",
             // Looked at every few seconds: room may have been made.
             (VirtualMachinePower.Running, "io-error") when retryAt is null || retryAt <= tools.Time.GetUtcNow() => "cont",
@@ -101,6 +112,8 @@ internal sealed partial class VmOwner
             acceleration = await tools.Preparation.FindAccelerationAsync(ct);
             var guest = await tools.Preparation.PrepareAsync(order.Machine, record, order.Document, TakenByOthers(), ct);
             await LaunchAsync(guest, order, ct);
+            // QEMU has read them.
+            GuestTexts.Remove(VmPaths.Of(tools.Options, record!.Id));
             (problem, retryAt) = (null, null);
             retries.Reset();
             return true;
@@ -221,6 +234,7 @@ internal sealed partial class VmOwner
             Directory.Delete(paths.RunDirectory, recursive: true);
         }
 
+        GuestTexts.Remove(paths);
         ConsoleSpool.Remove(paths);
         tools.Network.Release(off);
         tools.Records.Remove(off);

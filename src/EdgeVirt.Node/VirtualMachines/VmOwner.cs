@@ -152,7 +152,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         process = known.Process;
         if (known.Monitor is { } monitor)
         {
-            watch = new VmWatch(monitor, Wake);
+            watch = new VmWatch(monitor, Wake, VmHappenings.Before(reported, run));
             LogAdopted(tools.Log, name, run.Pid);
         }
     }
@@ -166,7 +166,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
             {
                 var monitor = await QmpClient.ConnectAsync(VmPaths.Of(tools.Options, record!.Id).Qmp, QmpLimits.Default, tools.Time, ct);
                 var before = watch;
-                watch = new VmWatch(monitor, Wake);
+                watch = new VmWatch(monitor, Wake, before?.Seen ?? VmHappenings.Before(reported, record.Run!));
                 await (before?.DisposeAsync() ?? ValueTask.CompletedTask);
             }
 

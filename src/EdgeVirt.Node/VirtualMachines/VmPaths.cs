@@ -38,6 +38,9 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
     /// <summary>What cloud-init is told. It may hold secrets, so it never lies on the disk.</summary>
     public string Seed => RunDirectory + ".iso";
 
+    /// <summary>Texts for the guest, which may hold secrets; not on the disk either.</summary>
+    public string Texts => RunDirectory + ".fw";
+
     /// <summary>The file of a disk.</summary>
     public string Disk(string name) => Path.Combine(DataDirectory, "disks", name);
 

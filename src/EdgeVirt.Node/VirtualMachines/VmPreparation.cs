@@ -8,6 +8,7 @@ using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.VirtualMachines.CloudInit;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 
@@ -60,7 +61,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
             disks.Add(new QemuDisk(SeedDisk, paths.Seed, DiskFormat.Raw, ReadOnly: true));
         }
 
-        return guest with { Disks = disks, Boot = await BootAsync(spec, paths, user, terms, ct) };
+        return guest with { Disks = disks, Boot = await BootAsync(spec, paths, user, terms, ct), Texts = GuestTexts.Write(spec, document, paths, user.User) };
     }
 
     /// <summary>What KVM is here.</summary>

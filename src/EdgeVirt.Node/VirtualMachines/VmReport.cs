@@ -41,6 +41,8 @@ internal static class VmReport
             RestartCount = view.Record?.Restarts ?? 0,
             StartedAt = run?.StartedAt,
             LastExit = view.Record?.LastExit,
+            ResetCount = run is null ? 0 : view.Happened?.Resets ?? VmHappenings.Before(before, run).Resets,
+            LastReset = view.Happened?.LastReset ?? before?.LastReset,
             Conditions = [.. conditions.Select(condition => Dated(condition, before, now))],
         };
     }
@@ -49,7 +51,7 @@ internal static class VmReport
     {
         { Record: null } or { Record.Run: null } => power == VirtualMachinePower.Stopped || view.Problem?.Reason is ReadyReasons.Completed or ReadyReasons.Failed ? VirtualMachineState.Stopped : VirtualMachineState.Waiting,
         { GuestState: "running" } => VirtualMachineState.Running,
-        { GuestState: "paused" or "io-error" or "prelaunch" or "suspended" } => VirtualMachineState.Paused,
+        { GuestState: "paused" or "io-error" or "prelaunch" or "suspended" or "watchdog" } => VirtualMachineState.Paused,
         _ => VirtualMachineState.Waiting,
     };
 
@@ -75,6 +77,7 @@ internal static class VmReport
         return view.GuestState switch
         {
             "io-error" => Ready(ConditionStatus.False, ReadyReasons.DiskFailed, $"the guest stands still because a disk failed ({view.Happened?.FailedDisk ?? "which one is not known"}); it is tried again, free space or replace the disk"),
+            "watchdog" => Ready(ConditionStatus.False, ReadyReasons.WatchdogExpired, "the guest no longer fed its watchdog and stands still; power: Paused and Running again lets it go on, Stopped and Running starts it anew"),
             "paused" or "prelaunch" when power == VirtualMachinePower.Paused => Ready(ConditionStatus.True, ReadyReasons.Paused, "it stands still, as asked"),
             "running" when power == VirtualMachinePower.Running => Ready(ConditionStatus.True, ReadyReasons.Ready, run.Generation < generation ? "what changed is in force from its next start on" : null),
             _ => Ready(ConditionStatus.False, ReadyReasons.Starting, null),

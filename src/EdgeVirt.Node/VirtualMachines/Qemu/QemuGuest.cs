@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.VirtualMachines.Devices;
 
 namespace EdgeVirt.Node.VirtualMachines.Qemu;
 
@@ -21,6 +22,9 @@ internal sealed record QemuGuest
     public QemuBoot? Boot { get; init; }
 
     public required QemuAcceleration Acceleration { get; init; }
+
+    /// <summary>What it reads by fw_cfg and SMBIOS.</summary>
+    public GuestTexts Texts { get; init; } = GuestTexts.None;
 
     /// <summary>Its graphics card.</summary>
     public VirtualDisplayType Display => (Spec.Machine, Spec.Display?.Type) switch

@@ -8,6 +8,7 @@ internal static class VmExits
 {
     public const string Stopped = "Stopped";
     public const string Hung = "MonitorHung";
+    public const string TpmLost = "TpmLost";
     public const string WatchdogExpired = "WatchdogExpired";
     private const int Failure = 1;
     private const int Unknown = 255;
@@ -20,6 +21,12 @@ internal static class VmExits
 
     /// <summary>How a run ended whose QEMU had to be killed because it did not answer.</summary>
     public static ContainerExit HungUp(string why, DateTimeOffset at) => new() { Code = Unknown, Reason = Hung, Message = why, FinishedAt = at };
+
+    /// <summary>How a run ended whose TPM ended before it.</summary>
+    public static ContainerExit WithoutTpm(DateTimeOffset at) => new()
+    {
+        Code = Unknown, Reason = TpmLost, Message = "swtpm, which emulates its TPM, ended; swtpm.log beside its disks may say why", FinishedAt = at,
+    };
 
     /// <summary>How a run ended whose guest no longer fed its watchdog.</summary>
     public static ContainerExit Unfed(DateTimeOffset at) => new()

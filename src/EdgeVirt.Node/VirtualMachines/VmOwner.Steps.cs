@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Devices;
@@ -12,6 +13,8 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <summary>The steps from what is to what is to be, and what is told of it.</summary>
 internal sealed partial class VmOwner
 {
+    private static readonly TimeSpan DevicePeriod = TimeSpan.FromSeconds(2);
+
     private VirtualMachineInstanceStatus? reported;
     private AccelerationResult? acceleration;
 
@@ -49,6 +52,11 @@ internal sealed partial class VmOwner
             await process!.TerminateAsync(ct);
             await EndedAsync(VmExits.Unfed(now));
             return true;
+        }
+
+        if (record.Pluggable.Count > 0 && guestState is "running" or "paused")
+        {
+            await TendDevicesAsync(ct);
         }
 
         return await SteerAsync(order, ct);
@@ -109,9 +117,10 @@ internal sealed partial class VmOwner
                 record = tools.Records.Put(record with { Cards = cards });
             }
 
+            var devices = tools.Devices.Find(order.Machine.Spec, record);
             acceleration = await tools.Preparation.FindAccelerationAsync(ct);
             var guest = await tools.Preparation.PrepareAsync(order.Machine, record, order.Document, TakenByOthers(), ct);
-            await LaunchAsync(guest, order, ct);
+            await LaunchAsync(guest with { HostDevices = devices }, order, ct);
             // QEMU has read them.
             GuestTexts.Remove(VmPaths.Of(tools.Options, record!.Id));
             (problem, retryAt) = (null, null);
@@ -122,7 +131,8 @@ internal sealed partial class VmOwner
         {
             problem = VmProblem.Of(e)!;
             problemGeneration = order.Machine.Generation;
-            Due = retryAt = now + retries.Next();
+            // A device may be plugged in at any moment: it is looked for again soon.
+            Due = retryAt = now + (problem.Reason == ReadyReasons.DeviceMissing ? DevicePeriod : retries.Next());
             LogProblem(tools.Log, name, problem.Reason, problem.Message);
             return false;
         }
@@ -133,8 +143,8 @@ internal sealed partial class VmOwner
 
     private async Task LaunchAsync(QemuGuest guest, VmOrder order, CancellationToken ct)
     {
-        var starting = record!;
-        var paths = VmPaths.Of(tools.Options, starting.Id);
+        var paths = VmPaths.Of(tools.Options, record!.Id);
+        var starting = record = tools.Devices.Take(record, order.Machine.Spec, guest.HostDevices, paths);
         var launch = new VmLaunch
         {
             Paths = paths,
@@ -143,7 +153,14 @@ internal sealed partial class VmOwner
             Cgroup = tools.CgroupOf(starting),
             MemoryBytes = QemuOverhead.Total(guest),
             CpuLimit = guest.Spec.Cpu?.Limit?.Value,
+            LockedBytes = guest.HostDevices.Any(device => device is HostDevice.Pci) ? QemuOverhead.Total(guest) + QemuOverhead.MappedByVfio : null,
         };
+        ProcessIdentity? tpm = null;
+        if (guest.Spec.Tpm is not null)
+        {
+            launch = launch with { Beside = async token => tpm = await TpmEmulator.StartAsync(paths, starting.User, launch.Cgroup, tools.Cgroups, tools.Time, token) };
+        }
+
         // Of a run that was cut short between its start and its record.
         await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, ct);
         var (started, monitor) = await ConnectedAsync(starting, launch, ct);
@@ -151,7 +168,7 @@ internal sealed partial class VmOwner
         watch = new VmWatch(monitor, Wake);
         record = tools.Records.Put(starting with
         {
-            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm),
+            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm) { Tpm = tpm },
             StopAsked = null,
             Restarts = starting.LastExit is null ? starting.Restarts : starting.Restarts + 1,
         });
@@ -167,6 +184,8 @@ internal sealed partial class VmOwner
         catch
         {
             await tools.Network.DisconnectAsync(starting, CancellationToken.None);
+            // What was started beside it.
+            await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, CancellationToken.None);
             throw;
         }
         finally

@@ -4,6 +4,7 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using Microsoft.Extensions.Logging;
@@ -19,6 +20,8 @@ internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords R
     public required TimeProvider Time { get; init; }
 
     public required ILogger Log { get; init; }
+
+    public MachineDevices Devices { get; init; } = new(Records, Options.Devices);
 
     public string CgroupOf(VmRecord record) => $"{CgroupParent}/machines/{record.Id}";
 }
@@ -109,6 +112,8 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
                 await VmProcess.RemoveLeftoversAsync(tools.CgroupOf(record), tools.Cgroups, tools.Time, ct);
             }
 
+            // What could not be given back at the end of its run, or was taken for one that never began.
+            record = record is null ? null : tools.Devices.Release(record, VmPaths.Of(tools.Options, record.Id));
             adopted = true;
             return;
         }
@@ -125,6 +130,12 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         }
 
         adopted = true;
+
+        if (process is { IsAlive: true } && run.Tpm is { } tpm && TpmEmulator.HasEnded(tpm) && !await process.EndsWithinAsync(TpmEmulator.Parting, ct))
+        {
+            await process.KillAsync(ct);
+            await EndedAsync(VmExits.WithoutTpm(tools.Time.GetUtcNow()));
+        }
 
         if (process is { IsAlive: true })
         {
@@ -188,6 +199,11 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
     private async Task EndedAsync(ContainerExit exit)
     {
         var ended = record!;
+        if (ended.Run?.Tpm is { } tpm)
+        {
+            await TpmEmulator.EndAsync(tpm, tools.Time);
+        }
+
         // A guest that ended by itself a moment before it was asked has ended as asked.
         record = tools.Records.Put(ended with { Run = null, StopAsked = null, LastExit = exit, Failures = VmExits.FailuresAfter(ended, exit) });
         process?.Release(VmPaths.Of(tools.Options, ended.Id));
@@ -200,6 +216,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         }
 
         LogEnded(tools.Log, name, exit.Code, exit.Reason);
+        record = tools.Devices.Release(record, VmPaths.Of(tools.Options, record.Id));
     }
 
     private void Wake() => Woken?.Invoke(name);

@@ -46,6 +46,11 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
             Acceleration = await AccelerationOfAsync(spec, ct),
         };
         CheckNode(guest, takenBytes);
+        if (spec.Tpm is not null)
+        {
+            TpmEmulator.Require();
+        }
+
         var terms = VmPullTerms.Of(spec, document);
         List<QemuDisk> disks = [];
         foreach (var disk in spec.Disks ?? [])

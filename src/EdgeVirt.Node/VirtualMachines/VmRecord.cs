@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using Microsoft.Extensions.Logging;
 
@@ -17,7 +18,11 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <param name="MemoryBytes">What guest and QEMU may take together.</param>
 /// <param name="GraceSeconds">What its guest is given to end, should nobody say otherwise by then.</param>
 /// <param name="IsEmulated">Whether its guest runs without KVM.</param>
-internal sealed record VmRun(int Pid, long StartTime, DateTimeOffset StartedAt, long Generation, long MemoryBytes, int GraceSeconds, bool IsEmulated);
+internal sealed record VmRun(int Pid, long StartTime, DateTimeOffset StartedAt, long Generation, long MemoryBytes, int GraceSeconds, bool IsEmulated)
+{
+    /// <summary>The emulator of its TPM; null: it has none.</summary>
+    public ProcessIdentity? Tpm { get; init; }
+}
 
 /// <summary>What the node has of a virtual machine. Written before anything is made for it, so that whatever a crash leaves can be found by it.</summary>
 internal sealed record VmRecord
@@ -34,6 +39,12 @@ internal sealed record VmRecord
 
     /// <summary>Its network cards.</summary>
     public IReadOnlyList<VmCard> Cards { get; init => field = value ?? []; } = [];
+
+    /// <summary>Devices of the node that it has now.</summary>
+    public IReadOnlyList<VmDevice> Devices { get; init => field = value ?? []; } = [];
+
+    /// <summary>USB devices that it was started for, and that may come and go.</summary>
+    public IReadOnlyList<VirtualDeviceSpec> Pluggable { get; init => field = value ?? []; } = [];
 
     /// <summary>Null: it is off.</summary>
     public VmRun? Run { get; init; }

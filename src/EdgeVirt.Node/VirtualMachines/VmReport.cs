@@ -31,6 +31,17 @@ internal static class VmReport
                 });
         }
 
+        if (run is not null && view.Record!.Pluggable.Count > 0)
+        {
+            var gone = view.Record.Pluggable.Where(device => view.Record.Devices.All(held => held.Name != device.Name)).Select(device => $"'{device.Name}'").ToList();
+            conditions.Add(gone.Count == 0
+                ? new Condition { Type = ConditionTypes.DevicesPlugged, Status = ConditionStatus.True, Reason = DevicesPluggedReasons.Plugged }
+                : new Condition
+                {
+                    Type = ConditionTypes.DevicesPlugged, Status = ConditionStatus.False, Reason = DevicesPluggedReasons.Unplugged, Message = $"unplugged from the node: {string.Join(", ", gone)}; plugged in again the guest gets it back",
+                });
+        }
+
         return new VirtualMachineInstanceStatus
         {
             // The hub knows which node it is.

@@ -26,6 +26,9 @@ internal sealed record QemuGuest
     /// <summary>What it reads by fw_cfg and SMBIOS.</summary>
     public GuestTexts Texts { get; init; } = GuestTexts.None;
 
+    /// <summary>Devices of the node that are there at its start.</summary>
+    public IReadOnlyList<HostDevice> HostDevices { get; init; } = [];
+
     /// <summary>Its graphics card.</summary>
     public VirtualDisplayType Display => (Spec.Machine, Spec.Display?.Type) switch
     {

@@ -11,6 +11,8 @@ internal static class QemuHardware
         .. Smbios(guest),
         .. guest.Texts.Firmware.SelectMany(text => (string[])["-fw_cfg", $"name={Escaped(text.Name)},file={Escaped(text.Path)}"]),
         .. Watchdog(guest.Spec.Watchdog),
+        .. Tpm(guest.Spec, paths),
+        .. QemuHostDevices.For(guest, paths),
     ];
 
     // Added to what the machine says of itself anyway.
@@ -39,5 +41,17 @@ internal static class QemuHardware
     [
         "-device", "i6300esb,id=watchdog0",
         "-action", $"watchdog={(watchdog.Action is null or VirtualWatchdogAction.Reset ? "reset" : "pause")}",
+    ];
+
+    private static string[] Tpm(VirtualMachineSpec spec, VmPaths paths) => spec.Tpm is not { } tpm ? [] :
+    [
+        "-chardev", $"socket,id=tpm0-control,path={Escaped(paths.Tpm)}",
+        "-tpmdev", "emulator,id=tpm0,chardev=tpm0-control",
+        "-device", (spec.Machine, tpm.Model) switch
+        {
+            (VirtualMachineModel.Virt, _) => "tpm-tis-device,tpmdev=tpm0",
+            (_, VirtualTpmModel.Tis) => "tpm-tis,tpmdev=tpm0",
+            _ => "tpm-crb,tpmdev=tpm0",
+        },
     ];
 }

@@ -139,7 +139,10 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
 
         if (process is { IsAlive: true })
         {
-            ConsoleLog.Bound(VmPaths.Of(tools.Options, record.Id).ConsoleLog);
+            var paths = VmPaths.Of(tools.Options, record.Id);
+            ConsoleLog.Bound(paths.ConsoleLog);
+            // QEMU writes a line each time a watchdog expires for the first time: a guest has it in its hands how often.
+            ConsoleLog.Bound(paths.QemuLog);
             await AskAsync(ct);
         }
 

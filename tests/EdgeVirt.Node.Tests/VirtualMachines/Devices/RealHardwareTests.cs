@@ -23,7 +23,7 @@ public sealed class RealHardwareTests
             """
             for f in product_serial product_sku product_family product_version; do echo DMI $f $(bb cat /sys/class/dmi/id/$f); done
             for e in /sys/firmware/dmi/entries/11-*/raw; do echo OEM $(bb strings $e); done
-            for f in site com.coreos/config; do echo FW $f $(bb cat $(bb find /sys/firmware/qemu_fw_cfg/by_name/opt -path "*$f/raw")); done
+            for f in org.example/site com.coreos/config; do echo FW $f $(bb cat /sys/firmware/qemu_fw_cfg/by_name/opt/$f/raw); done
             echo DONE
             bb sleep 1000
             """);
@@ -53,7 +53,7 @@ public sealed class RealHardwareTests
         var said = await SaidAsync("DONE");
         Assert.That(said, Does.Contain("DMI product_serial SN-1,2").And.Contain("DMI product_sku sku").And.Contain("DMI product_family meters").And.Contain("DMI product_version 3"));
         Assert.That(said, Does.Contain("io.systemd.credential:site=oslo").And.Contain("io.systemd.credential:token=hunter2"));
-        Assert.That(said, Does.Contain("FW site harbour, pier 4").And.Contain("hunter3"));
+        Assert.That(said, Does.Contain("FW org.example/site harbour, pier 4").And.Contain("hunter3"));
         var run = board.Agent.Records.All.Single().Run!;
         Assert.That(string.Join(' ', Processes.ArgumentsOf(run.Pid)), Does.Contain("-fw_cfg").And.Not.Contain("hunter"));
         Assert.That(Directory.Exists(board.Paths.Texts), Is.False, "QEMU has read them");

@@ -10,17 +10,15 @@ public static class LinuxGuest
     public const string Marker = "EDGEVIRT-GUEST-UP";
 
     private const string Busybox = "/bin/busybox";
+    private const string ModuleList = "modules.list";
     private static readonly Lock Gate = new();
 
     // In the order in which they need each other: what Debian's kernel has as modules and an emulated machine is made of.
     private static readonly string[] Modules =
     [
         "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
-        "virtio_console", "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci",
+        "virtio_console", "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci", "qemu_fw_cfg",
     ];
-
-    // Which modules were looked for: a folder of an earlier list lacks some.
-    private static string Fetched => Path.Combine(Folder, "modules.txt");
 
     private static readonly string Folder = RepositoryRoot.Combine("artifacts/test/guest-kernel");
 
@@ -33,7 +31,7 @@ public static class LinuxGuest
             lock (Gate)
             {
                 var kernel = Path.Combine(Folder, "vmlinuz");
-                return (File.Exists(kernel) && File.Exists(Fetched) && File.ReadAllText(Fetched) == string.Join(' ', Modules)) || Fetch() ? kernel : null;
+                return IsWhole() || Fetch() || File.Exists(kernel) ? kernel : null;
             }
         }
     }
@@ -109,6 +107,13 @@ public static class LinuxGuest
 
     private static void Pad(Stream file, int length) => file.Write(new byte[(4 - (length % 4)) % 4]);
 
+    // Fetched by a list that had these modules.
+    private static bool IsWhole()
+    {
+        var list = Path.Combine(Folder, ModuleList);
+        return File.Exists(Path.Combine(Folder, "vmlinuz")) && File.Exists(list) && File.ReadAllText(list) == string.Join(' ', Modules);
+    }
+
     private static bool Fetch()
     {
         using var work = new TempDirectory();
@@ -134,10 +139,10 @@ public static class LinuxGuest
                 }
             }
 
+            File.WriteAllText(Path.Combine(Folder, ModuleList), string.Join(' ', Modules));
             // The kernel last: where it is, the rest is.
             File.Copy(Directory.GetFiles(work.Combine("root", "boot"), "vmlinuz-*").Single(), Path.Combine(Folder, "vmlinuz.new"), overwrite: true);
             File.Move(Path.Combine(Folder, "vmlinuz.new"), Path.Combine(Folder, "vmlinuz"), overwrite: true);
-            File.WriteAllText(Fetched, string.Join(' ', Modules));
             return true;
         }
         catch (InvalidOperationException)

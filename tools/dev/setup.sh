@@ -42,6 +42,7 @@ qemu-system-x86|up fast test|runs virtual machines, and the machine that plain D
 qemu-system-arm|fast test|runs the arm64 guest that proves KVM
 qemu-utils|up fast test|looks at and makes disks of virtual machines
 ovmf|up fast test|is the UEFI of virtual machines
+swtpm|up fast test|is the TPM of virtual machines
 xorriso|up fast test|writes what cloud-init is told
 xz-utils|fast test|makes a disk that has to be refused
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine

@@ -77,7 +77,7 @@ internal sealed class KindTables
     private static bool IsBad(string reason) => reason is ReadyReasons.Failed or ReadyReasons.ImagePullFailed or ReadyReasons.ImageRefused
         or ReadyReasons.StartFailed or ReadyReasons.FailedPostStartHook or ReadyReasons.ReferenceMissing or ReadyReasons.NodeOffline or ReadyReasons.NoMatchingNode
         or ReadyReasons.WorkloadMissing or ReadyReasons.StartCircle or ReadyReasons.PortTaken or ReadyReasons.PullBudgetExceeded or ReadyReasons.UplinkCostExceeded or ReadyReasons.DeltaUnavailable
-        or ReadyReasons.AgentTooOld or ReadyReasons.CapabilityMissing;
+        or ReadyReasons.AgentTooOld or ReadyReasons.CapabilityMissing or ReadyReasons.DeviceInUse or ReadyReasons.DeviceRefused or ReadyReasons.TpmMissing or ReadyReasons.WatchdogExpired;
 
     private static Cell[] WorkloadRow(Resource workload, DateTimeOffset now)
     {

@@ -31,26 +31,36 @@ internal static class Redaction
     }
 
     /// <summary>
-    /// As <see cref="Of"/>, and without what cloud-init is told: that often holds passwords, and a description is what people put
+    /// As <see cref="Of"/>, and without what cloud-init, Ignition and firmware are told: that often holds passwords, and a description is what people put
     /// on screens and into tickets.
     /// </summary>
     public static Resource ForDescription(Resource resource)
     {
-        if (resource.Kind != ResourceKind.VirtualMachine.Name || JsonNode.Parse(resource.Spec.GetRawText()) is not JsonObject root || root["cloudInit"] is not JsonObject seed)
+        if (resource.Kind != ResourceKind.VirtualMachine.Name || JsonNode.Parse(resource.Spec.GetRawText()) is not JsonObject root)
         {
             return Of(resource);
         }
 
-        foreach (var field in new[] { "userData", "networkConfig" })
+        Hide(root["cloudInit"], "userData", "networkConfig");
+        Hide(root["ignition"], "config");
+        foreach (var text in new[] { root["firmwareConfig"], (root["smbios"] as JsonObject)?["oemStrings"] }.OfType<JsonArray>().SelectMany(texts => texts))
         {
-            if (seed[field] is not null)
-            {
-                seed[field] = Mark;
-            }
+            Hide(text, "value");
         }
 
         using var spec = JsonDocument.Parse(root.ToJsonString());
         return resource with { Spec = spec.RootElement.Clone() };
+    }
+
+    private static void Hide(JsonNode? within, params ReadOnlySpan<string> fields)
+    {
+        foreach (var field in fields)
+        {
+            if (within is JsonObject holder && holder[field] is not null)
+            {
+                holder[field] = Mark;
+            }
+        }
     }
 
     /// <summary>The keys of a Secret.</summary>

@@ -19,6 +19,9 @@ internal static class VirtualMachineDescription
         to.Field("Boot", BootText(spec.Boot));
         to.Field("Display", spec.Display?.Type?.ToString() ?? (spec.Machine == VirtualMachineModel.MicroVm ? "None" : "as its machine has it"));
         to.Field("Snapshots", spec.Snapshots is { } schedule ? $"every {Durations.Format(TimeSpan.FromSeconds(schedule.IntervalSeconds))}, the newest {schedule.Keep} stay" : null);
+        to.Field("TPM", spec.Tpm is { } tpm ? tpm.Model?.ToString() ?? "as its machine has it" : null);
+        to.Field("Watchdog", spec.Watchdog is { } watchdog ? (watchdog.Action ?? VirtualWatchdogAction.Reset).ToString() : null);
+        to.Field("Firmware", FirmwareText(spec));
         to.Field("Cloud-init", spec.CloudInit is { } seed ? SeedText(seed) : null);
         to.Field("Ready", $"{status?.ReadyInstances ?? 0} of {status?.DesiredInstances ?? 0} nodes");
         WriteDevices(to, spec);
@@ -36,6 +39,7 @@ internal static class VirtualMachineDescription
             to.Field("Generation", $"{instance.ObservedGeneration}", 2);
             to.Field("Restarts", $"{instance.RestartCount}", 2);
             to.Time("Started", instance.StartedAt, 2);
+            to.Field("Resets", instance.ResetCount > 0 ? $"{instance.ResetCount}{(instance.LastReset is { } reset ? $", the last one {reset.Reason}" : "")}" : null, 2);
             to.Field("Last exit", instance.LastExit is { } exit ? WorkloadDescription.ExitText(exit) : null, 2);
             to.Table(CardsTable(instance.Interfaces ?? []));
             to.Conditions(instance.Conditions);
@@ -51,6 +55,18 @@ internal static class VirtualMachineDescription
             foreach (var disk in disks)
             {
                 table.Add(disk.Name, disk.Size?.ToString() ?? "as its source", disk.ReadOnly ? "read-only" : "writable", SourceText(disk));
+            }
+
+            to.Table(table);
+        }
+
+        if (spec.Devices is { Count: > 0 } devices)
+        {
+            to.Section("Devices of the node");
+            var table = new TableView("DEVICE", "KIND", "WHICH");
+            foreach (var device in devices)
+            {
+                table.Add(device.Name, device.Usb is not null ? "USB" : device.Pci is not null ? "PCI" : "serial", DeviceText(device));
             }
 
             to.Table(table);
@@ -95,6 +111,25 @@ internal static class VirtualMachineDescription
         { Url: { } url } => $"{url.Location.Split('?')[0]} sha256:{url.Sha256.ToLowerInvariant()}",
         _ => "empty",
     };
+
+    private static string DeviceText(VirtualDeviceSpec device) => device switch
+    {
+        { Usb: { Vendor: { } vendor } usb } => $"{vendor}:{usb.Product}{(usb.Port is { } port ? $" at port {port}" : "")}",
+        { Usb.Port: { } port } => $"port {port}",
+        { Pci: { } pci } => $"{pci.Address}{(pci.Managed ? ", taken from its driver" : "")}",
+        _ => device.Serial?.Path ?? device.Serial?.Name ?? "-",
+    };
+
+    private static string? FirmwareText(VirtualMachineSpec spec)
+    {
+        string?[] parts =
+        [
+            spec.Smbios is { } smbios ? $"SMBIOS with {smbios.OemStrings?.Count ?? 0} OEM strings" : null,
+            spec.FirmwareConfig is { Count: > 0 } entries ? $"fw_cfg {string.Join(", ", entries.Select(entry => entry.Name))}" : null,
+            spec.Ignition is { } ignition ? ignition.ConfigSecret is { } secret ? $"Ignition from Secret {secret.Name}" : $"Ignition of {Size(ignition.Config ?? "")}" : null,
+        ];
+        return parts.Any(part => part is not null) ? string.Join(", ", parts.Where(part => part is not null)) : null;
+    }
 
     private static string SeedText(CloudInitSpec seed)
     {

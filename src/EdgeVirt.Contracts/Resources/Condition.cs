@@ -63,6 +63,9 @@ public static class ConditionTypes
     /// <summary>Node: the newest desired revision is in force. Reasons: <see cref="DesiredStateReasons"/>.</summary>
     public const string DesiredStateAccepted = "DesiredStateAccepted";
 
+    /// <summary>Virtual machine: the USB devices of the node that it runs with are there. Reasons: <see cref="DevicesPluggedReasons"/>.</summary>
+    public const string DevicesPlugged = "DevicesPlugged";
+
     /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
     public const string StorageHealthy = "StorageHealthy";
 
@@ -106,6 +109,10 @@ public static class ReadyReasons
     public const string DiskRefused = "DiskRefused";
     public const string DiskUnavailable = "DiskUnavailable";
     public const string DiskFailed = "DiskFailed";
+    public const string WatchdogExpired = "WatchdogExpired";
+    public const string DeviceInUse = "DeviceInUse";
+    public const string DeviceRefused = "DeviceRefused";
+    public const string TpmMissing = "TpmMissing";
     public const string Stopped = "Stopped";
     public const string Paused = "Paused";
     public const string ProbeFailed = "ProbeFailed";
@@ -125,6 +132,15 @@ public static class ReadyReasons
     public const string HeartbeatMissed = "HeartbeatMissed";
     public const string NeverSeen = "NeverSeen";
     public const string Superseded = "Superseded";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.DevicesPlugged"/>.</summary>
+public static class DevicesPluggedReasons
+{
+#pragma warning disable CS1591
+    public const string Plugged = "Plugged";
+    public const string Unplugged = "Unplugged";
 #pragma warning restore CS1591
 }
 

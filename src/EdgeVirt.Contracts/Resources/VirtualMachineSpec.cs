@@ -45,6 +45,24 @@ public sealed record VirtualMachineSpec
     /// <summary>Its screen, which <c>edgevirt vnc</c> shows; absent: one as its machine model has it.</summary>
     public VirtualDisplaySpec? Display { get; init; }
 
+    /// <summary>What the guest reads of itself in its SMBIOS tables (<c>dmidecode</c>); not on microvm.</summary>
+    public VirtualSmbiosSpec? Smbios { get; init; }
+
+    /// <summary>What QEMU's firmware configuration device (<c>fw_cfg</c>) has for the guest.</summary>
+    public IReadOnlyList<FirmwareConfigSpec>? FirmwareConfig { get; init; }
+
+    /// <summary>What Ignition in the guest is told, as <c>opt/com.coreos/config</c> of <see cref="FirmwareConfig"/>; absent: nothing.</summary>
+    public IgnitionSpec? Ignition { get; init; }
+
+    /// <summary>A watchdog that the guest has to feed once its driver has begun; absent: none. Not on microvm.</summary>
+    public VirtualWatchdogSpec? Watchdog { get; init; }
+
+    /// <summary>A TPM 2.0 whose state stays with the machine; absent: none. Not on microvm.</summary>
+    public VirtualTpmSpec? Tpm { get; init; }
+
+    /// <summary>Devices of the node that it gets for itself; while one is missing, it waits.</summary>
+    public IReadOnlyList<VirtualDeviceSpec>? Devices { get; init; }
+
     /// <summary>What cloud-init in the guest is told by a NoCloud disk; absent: there is no such disk.</summary>
     public CloudInitSpec? CloudInit { get; init; }
 

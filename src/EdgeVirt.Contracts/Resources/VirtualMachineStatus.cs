@@ -30,7 +30,18 @@ public sealed record VirtualMachineInstanceStatus : InstanceStatus
 
     /// <summary>What the guest's own agent tells of its network cards; absent: it has none that answers.</summary>
     public IReadOnlyList<VirtualInterfaceStatus>? Interfaces { get; init; }
+
+    /// <summary>How often its guest was reset since <see cref="StartedAt"/>: it rebooted, or its watchdog expired.</summary>
+    public int ResetCount { get; init; }
+
+    /// <summary>The newest of these.</summary>
+    public VirtualMachineReset? LastReset { get; init; }
 }
+
+/// <summary>A guest began anew without its QEMU being started again.</summary>
+/// <param name="Reason">GuestReset: it rebooted itself; WatchdogExpired: it no longer fed its watchdog.</param>
+/// <param name="At">When; null: QEMU did not say.</param>
+public sealed record VirtualMachineReset(string Reason, DateTimeOffset? At);
 
 /// <summary>What a virtual machine does at this moment.</summary>
 public enum VirtualMachineState

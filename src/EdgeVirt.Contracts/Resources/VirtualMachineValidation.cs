@@ -41,6 +41,8 @@ internal static partial class VirtualMachineValidation
         }
 
         ValidateDisplay(spec, v);
+        ValidateHardware(spec, v);
+        ValidateHostDevices(spec, v);
         Validate(spec.CloudInit, "spec.cloudInit", v);
         ValidateSnapshots(spec, v);
         ValidatePullSecrets(spec.ImagePullSecrets ?? [], "spec.imagePullSecrets", v);

@@ -131,20 +131,28 @@ internal sealed record FleetMachine(string Name, string Uid, long Generation, Vi
 
     /// <inheritdoc/>
     public override IReadOnlySet<string> Secrets { get; } = new SortedSet<string>(
-        (Spec.ImagePullSecrets ?? []).Append(Spec.CloudInit?.UserDataSecret).OfType<LocalObjectReference>().Select(secret => secret.Name), StringComparer.Ordinal);
+        NamedSecrets(Spec).Concat(TextsOf(Spec).Select(source => source.SecretKeyRef?.Name).OfType<string>()), StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public override IReadOnlySet<string> Configs { get; } = new HashSet<string>();
+    public override IReadOnlySet<string> Configs { get; } = new SortedSet<string>(TextsOf(Spec).Select(source => source.ConfigKeyRef?.Name).OfType<string>(), StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public override IReadOnlySet<string> RequiredSecrets => Secrets;
+    public override IReadOnlySet<string> RequiredSecrets { get; } = new SortedSet<string>(
+        NamedSecrets(Spec).Concat(TextsOf(Spec).Where(source => source.SecretKeyRef is { Optional: false }).Select(source => source.SecretKeyRef!.Name)), StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public override IReadOnlySet<string> RequiredConfigs => Configs;
+    public override IReadOnlySet<string> RequiredConfigs { get; } = new SortedSet<string>(
+        TextsOf(Spec).Where(source => source.ConfigKeyRef is { Optional: false }).Select(source => source.ConfigKeyRef!.Name), StringComparer.Ordinal);
 
     public static FleetMachine Of(Resource machine) => new(
         machine.Metadata.Name, machine.Metadata.Uid ?? "", machine.Metadata.Generation ?? 0, machine.SpecOf<VirtualMachineSpec>())
     {
         Created = machine.Metadata.CreationTimestamp ?? default,
     };
+
+    private static IEnumerable<string> NamedSecrets(VirtualMachineSpec spec) =>
+        (spec.ImagePullSecrets ?? []).Append(spec.CloudInit?.UserDataSecret).Append(spec.Ignition?.ConfigSecret).OfType<LocalObjectReference>().Select(secret => secret.Name);
+
+    private static IEnumerable<EnvVarSource> TextsOf(VirtualMachineSpec spec) =>
+        (spec.Smbios?.OemStrings ?? []).Concat(spec.FirmwareConfig ?? []).Select(text => text.ValueFrom).OfType<EnvVarSource>();
 }

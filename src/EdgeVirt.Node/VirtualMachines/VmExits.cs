@@ -8,6 +8,8 @@ internal static class VmExits
 {
     public const string Stopped = "Stopped";
     public const string Hung = "MonitorHung";
+    public const string TpmLost = "TpmLost";
+    public const string WatchdogExpired = "WatchdogExpired";
     private const int Failure = 1;
     private const int Unknown = 255;
 
@@ -19,6 +21,18 @@ internal static class VmExits
 
     /// <summary>How a run ended whose QEMU had to be killed because it did not answer.</summary>
     public static ContainerExit HungUp(string why, DateTimeOffset at) => new() { Code = Unknown, Reason = Hung, Message = why, FinishedAt = at };
+
+    /// <summary>How a run ended whose TPM ended before it.</summary>
+    public static ContainerExit WithoutTpm(DateTimeOffset at) => new()
+    {
+        Code = Unknown, Reason = TpmLost, Message = "swtpm, which emulates its TPM, ended; swtpm.log beside its disks may say why", FinishedAt = at,
+    };
+
+    /// <summary>How a run ended whose guest no longer fed its watchdog.</summary>
+    public static ContainerExit Unfed(DateTimeOffset at) => new()
+    {
+        Code = Failure, Reason = WatchdogExpired, Message = "the guest no longer fed its watchdog, and was switched off; its serial console may say why", FinishedAt = at,
+    };
 
     /// <summary>How a run ended.</summary>
     /// <param name="code">Exit code of QEMU; null: not known.</param>

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using EdgeVirt.Node.VirtualMachines.Suspend;
@@ -12,6 +14,8 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <summary>The steps from what is to what is to be, and what is told of it.</summary>
 internal sealed partial class VmOwner
 {
+    private static readonly TimeSpan DevicePeriod = TimeSpan.FromSeconds(2);
+
     private VirtualMachineInstanceStatus? reported;
     private AccelerationResult? acceleration;
     private bool buttonPressed;
@@ -65,6 +69,19 @@ internal sealed partial class VmOwner
             return await StopAsync(TimeSpan.FromSeconds(GraceOf(order)), now, ct);
         }
 
+        if (guestState == "watchdog" && order.Machine.Spec.Watchdog?.Action == VirtualWatchdogAction.Poweroff)
+        {
+            // By signal, so that what the guest has written is on its disks.
+            await process!.TerminateAsync(ct);
+            await EndedAsync(VmExits.Unfed(now));
+            return true;
+        }
+
+        if (record.Pluggable.Count > 0 && guestState is "running" or "paused")
+        {
+            await TendDevicesAsync(ct);
+        }
+
         await GrowDisksAsync(order, now, ct);
         await AskGuestAsync(ct);
         return await SteerAsync(order, ct);
@@ -76,6 +93,8 @@ internal sealed partial class VmOwner
         var command = (order.Power, guestState) switch
         {
             (VirtualMachinePower.Paused, "running") => "stop",
+            // Goes on, and stands still as asked in the next step.
+            (VirtualMachinePower.Paused, "watchdog") => "cont",
             (VirtualMachinePower.Running, "paused" or "prelaunch") => "cont",
             // Looked at every few seconds: room may have been made.
             (VirtualMachinePower.Running, "io-error") when retryAt is null || retryAt <= tools.Time.GetUtcNow() => "cont",
@@ -123,9 +142,12 @@ internal sealed partial class VmOwner
                 record = tools.Records.Put(record with { Cards = cards });
             }
 
+            var devices = tools.Devices.Find(order.Machine.Spec, record);
             acceleration = await tools.Preparation.FindAccelerationAsync(ct);
             var guest = await tools.Preparation.PrepareAsync(order.Machine, record, order.Document, TakenByOthers(), ct);
-            await LaunchAsync(guest, order, ct);
+            await LaunchAsync(guest with { HostDevices = devices }, order, ct);
+            // QEMU has read them.
+            GuestTexts.Remove(VmPaths.Of(tools.Options, record!.Id));
             (problem, retryAt) = (null, null);
             retries.Reset();
             return true;
@@ -134,7 +156,8 @@ internal sealed partial class VmOwner
         {
             problem = VmProblem.Of(e)!;
             problemGeneration = order.Machine.Generation;
-            Due = retryAt = now + retries.Next();
+            // A device may be plugged in at any moment: it is looked for again soon.
+            Due = retryAt = now + (problem.Reason == ReadyReasons.DeviceMissing ? DevicePeriod : retries.Next());
             LogProblem(tools.Log, name, problem.Reason, problem.Message);
             return false;
         }
@@ -145,8 +168,8 @@ internal sealed partial class VmOwner
 
     private async Task LaunchAsync(QemuGuest guest, VmOrder order, CancellationToken ct)
     {
-        var starting = record!;
-        var paths = VmPaths.Of(tools.Options, starting.Id);
+        var paths = VmPaths.Of(tools.Options, record!.Id);
+        var starting = record = tools.Devices.Take(record, order.Machine.Spec, guest.HostDevices, paths);
         var saved = starting.Saved;
         guest = saved is null ? guest : guest with { Acceleration = guest.Acceleration with { TscKilohertz = saved.Setting.TscKilohertz } };
         var arguments = QemuCommandLine.For(guest, paths);
@@ -158,7 +181,14 @@ internal sealed partial class VmOwner
             Cgroup = tools.CgroupOf(starting),
             MemoryBytes = QemuOverhead.Total(guest),
             CpuLimit = guest.Spec.Cpu?.Limit?.Value,
+            LockedBytes = guest.HostDevices.Any(device => device is HostDevice.Pci) ? QemuOverhead.Total(guest) + QemuOverhead.MappedByVfio : null,
         };
+        ProcessIdentity? tpm = null;
+        if (guest.Spec.Tpm is not null)
+        {
+            launch = launch with { Beside = async token => tpm = await TpmEmulator.StartAsync(paths, starting.User, launch.Cgroup, tools.Cgroups, tools.Time, token) };
+        }
+
         // Of a run that was cut short between its start and its record.
         await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, ct);
         var (started, monitor) = await ConnectedAsync(starting, launch, ct);
@@ -172,7 +202,10 @@ internal sealed partial class VmOwner
         watch = new VmWatch(monitor, Wake);
         record = tools.Records.Put(starting with
         {
-            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm) { Setting = setting },
+            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm)
+            {
+                Setting = setting, Tpm = tpm,
+            },
             StopAsked = null,
             // Before its guest runs on: what is saved fits its disks no longer then.
             Saved = null,
@@ -191,6 +224,8 @@ internal sealed partial class VmOwner
         catch
         {
             await tools.Network.DisconnectAsync(starting, CancellationToken.None);
+            // What was started beside it.
+            await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, CancellationToken.None);
             throw;
         }
         finally
@@ -270,6 +305,7 @@ internal sealed partial class VmOwner
             Directory.Delete(paths.RunDirectory, recursive: true);
         }
 
+        GuestTexts.Remove(paths);
         ConsoleSpool.Remove(paths);
         tools.Network.Release(off);
         tools.Records.Remove(off);

@@ -97,6 +97,8 @@ internal sealed partial class VmOwner
         {
             await begun.Monitor.DisposeAsync();
             await begun.Process.KillAsync(CancellationToken.None);
+            // What was started beside it.
+            await VmProcess.RemoveLeftoversAsync(tools.CgroupOf(starting), tools.Cgroups, tools.Time, CancellationToken.None);
             begun.Process.Release(VmPaths.Of(tools.Options, starting.Id));
             await tools.Network.DisconnectAsync(starting, CancellationToken.None);
             if (e is not GuestMemoryException)

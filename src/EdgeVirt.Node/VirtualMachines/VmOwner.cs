@@ -4,6 +4,7 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using EdgeVirt.Node.VirtualMachines.Snapshots;
@@ -22,6 +23,8 @@ internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords R
     public required TimeProvider Time { get; init; }
 
     public required ILogger Log { get; init; }
+
+    public MachineDevices Devices { get; init; } = new(Records, Options.Devices);
 
     public string CgroupOf(VmRecord record) => $"{CgroupParent}/machines/{record.Id}";
 }
@@ -113,6 +116,8 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
                 await VmProcess.RemoveLeftoversAsync(tools.CgroupOf(record), tools.Cgroups, tools.Time, ct);
             }
 
+            // What could not be given back at the end of its run, or was taken for one that never began.
+            record = record is null ? null : tools.Devices.Release(record, VmPaths.Of(tools.Options, record.Id));
             adopted = true;
             return;
         }
@@ -130,9 +135,18 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
 
         adopted = true;
 
+        if (process is { IsAlive: true } && run.Tpm is { } tpm && TpmEmulator.HasEnded(tpm) && !await process.EndsWithinAsync(TpmEmulator.Parting, ct))
+        {
+            await process.KillAsync(ct);
+            await EndedAsync(VmExits.WithoutTpm(tools.Time.GetUtcNow()));
+        }
+
         if (process is { IsAlive: true })
         {
-            ConsoleLog.Bound(VmPaths.Of(tools.Options, record.Id).ConsoleLog);
+            var paths = VmPaths.Of(tools.Options, record.Id);
+            ConsoleLog.Bound(paths.ConsoleLog);
+            // QEMU writes a line each time a watchdog expires for the first time: a guest has it in its hands how often.
+            ConsoleLog.Bound(paths.QemuLog);
             await AskAsync(ct);
         }
 
@@ -156,7 +170,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         process = known.Process;
         if (known.Monitor is { } monitor)
         {
-            watch = new VmWatch(monitor, Wake);
+            watch = new VmWatch(monitor, Wake, VmHappenings.Before(reported, run));
             LogAdopted(tools.Log, name, run.Pid);
         }
     }
@@ -170,7 +184,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
             {
                 var monitor = await QmpClient.ConnectAsync(VmPaths.Of(tools.Options, record!.Id).Qmp, QmpLimits.Default, tools.Time, ct);
                 var before = watch;
-                watch = new VmWatch(monitor, Wake);
+                watch = new VmWatch(monitor, Wake, before?.Seen ?? VmHappenings.Before(reported, record.Run!));
                 await (before?.DisposeAsync() ?? ValueTask.CompletedTask);
             }
 
@@ -192,6 +206,11 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
     private async Task EndedAsync(ContainerExit exit)
     {
         var ended = record!;
+        if (ended.Run?.Tpm is { } tpm)
+        {
+            await TpmEmulator.EndAsync(tpm, tools.Time);
+        }
+
         // A guest that ended by itself a moment before it was asked has ended as asked.
         record = tools.Records.Put(ended with { Run = null, StopAsked = null, LastExit = exit, Failures = VmExits.FailuresAfter(ended, exit) });
         process?.Release(VmPaths.Of(tools.Options, ended.Id));
@@ -205,6 +224,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         }
 
         LogEnded(tools.Log, name, exit.Code, exit.Reason);
+        record = tools.Devices.Release(record, VmPaths.Of(tools.Options, record.Id));
     }
 
     private void Wake() => Woken?.Invoke(name);

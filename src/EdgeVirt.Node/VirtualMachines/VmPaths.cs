@@ -21,6 +21,15 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
     /// <summary>Its display.</summary>
     public string Vnc => Path.Combine(RunDirectory, "vnc");
 
+    /// <summary>Its TPM's control channel.</summary>
+    public string Tpm => Path.Combine(RunDirectory, "tpm");
+
+    /// <summary>What its TPM keeps.</summary>
+    public string TpmState => Path.Combine(DataDirectory, "tpm");
+
+    /// <summary>What the TPM's emulator said.</summary>
+    public string TpmLog => Path.Combine(DataDirectory, "swtpm.log");
+
     /// <summary>The guest agent's channel.</summary>
     public string Agent => Path.Combine(RunDirectory, "qga");
 
@@ -45,6 +54,15 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
     /// <summary>What cloud-init is told. It may hold secrets, so it never lies on the disk.</summary>
     public string Seed => RunDirectory + ".iso";
 
+    /// <summary>Texts for the guest, which may hold secrets; not on the disk either.</summary>
+    public string Texts => RunDirectory + ".fw";
+
+    /// <summary>Nodes of the node's devices that it has. Below /dev, since /run allows none.</summary>
+    public string Nodes => Path.Combine("/dev/edgevirt", ShortHash(RunDirectory));
+
+    /// <summary>The node of one of them.</summary>
+    public string Node(string name) => Path.Combine(Nodes, name);
+
     /// <summary>The file of a disk.</summary>
     public string Disk(string name) => Path.Combine(DataDirectory, "disks", name);
 
@@ -62,5 +80,7 @@ internal sealed record VmPaths(string DataDirectory, string RunDirectory)
     /// <param name="id">The machine's id on the node.</param>
     public static VmPaths Of(NodeOptions options, string id) => new(
         Path.GetFullPath(Path.Combine(options.DataDir, "virtual-machines", id)),
-        Path.GetFullPath(Path.Combine(options.RunDir, RunName, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(0, 4)))));
+        Path.GetFullPath(Path.Combine(options.RunDir, RunName, ShortHash(id))));
+
+    private static string ShortHash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 4));
 }

@@ -8,6 +8,7 @@ using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.VirtualMachines.CloudInit;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 
@@ -46,6 +47,11 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
             Acceleration = await AccelerationOfAsync(spec, ct),
         };
         CheckNode(guest, takenBytes);
+        if (spec.Tpm is not null)
+        {
+            TpmEmulator.Require();
+        }
+
         var terms = VmPullTerms.Of(spec, document);
         List<QemuDisk> disks = [];
         foreach (var disk in spec.Disks ?? [])
@@ -61,7 +67,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
             disks.Add(new QemuDisk(SeedDisk, paths.Seed, DiskFormat.Raw, ReadOnly: true) { Node = SeedNode });
         }
 
-        return guest with { Disks = disks, Boot = await BootAsync(spec, paths, user, terms, ct) };
+        return guest with { Disks = disks, Boot = await BootAsync(spec, paths, user, terms, ct), Texts = GuestTexts.Write(spec, document, paths, user.User) };
     }
 
     /// <summary>What KVM is here.</summary>

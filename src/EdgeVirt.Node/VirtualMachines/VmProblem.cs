@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Containers.Devices;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.VirtualMachines.Disks;
@@ -15,6 +16,7 @@ internal sealed record VmProblem(string Reason, string Message)
     public static VmProblem? Of(Exception e) => e switch
     {
         VmNotReadyException refused => refused.Problem,
+        DeviceMissingException => new(ReadyReasons.DeviceMissing, $"{e.Message}; it starts as soon as the device is there"),
         ImageRefusedException => new(ReadyReasons.ImageRefused, e.Message),
         ImagePullException { IsOverBudget: true } => new(ReadyReasons.PullBudgetExceeded, e.Message),
         ImagePullException { IsOverUplinkCost: true } => new(ReadyReasons.UplinkCostExceeded, e.Message),

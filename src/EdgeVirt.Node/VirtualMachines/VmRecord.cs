@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Suspend;
 using Microsoft.Extensions.Logging;
@@ -22,6 +23,9 @@ internal sealed record VmRun(int Pid, long StartTime, DateTimeOffset StartedAt, 
 {
     /// <summary>What its guest runs in; null: written by an agent that did not save memories.</summary>
     public GuestSetting? Setting { get; init; }
+
+    /// <summary>The emulator of its TPM; null: it has none.</summary>
+    public ProcessIdentity? Tpm { get; init; }
 }
 
 /// <summary>What the node has of a virtual machine. Written before anything is made for it, so that whatever a crash leaves can be found by it.</summary>
@@ -39,6 +43,12 @@ internal sealed record VmRecord
 
     /// <summary>Its network cards.</summary>
     public IReadOnlyList<VmCard> Cards { get; init => field = value ?? []; } = [];
+
+    /// <summary>Devices of the node that it has now.</summary>
+    public IReadOnlyList<VmDevice> Devices { get; init => field = value ?? []; } = [];
+
+    /// <summary>USB devices that it was started for, and that may come and go.</summary>
+    public IReadOnlyList<VirtualDeviceSpec> Pluggable { get; init => field = value ?? []; } = [];
 
     /// <summary>Null: it is off.</summary>
     public VmRun? Run { get; init; }

@@ -38,6 +38,17 @@ internal static class VmReport
                 });
         }
 
+        if (run is not null && view.Record!.Pluggable.Count > 0)
+        {
+            var gone = view.Record.Pluggable.Where(device => view.Record.Devices.All(held => held.Name != device.Name)).Select(device => $"'{device.Name}'").ToList();
+            conditions.Add(gone.Count == 0
+                ? new Condition { Type = ConditionTypes.DevicesPlugged, Status = ConditionStatus.True, Reason = DevicesPluggedReasons.Plugged }
+                : new Condition
+                {
+                    Type = ConditionTypes.DevicesPlugged, Status = ConditionStatus.False, Reason = DevicesPluggedReasons.Unplugged, Message = $"unplugged from the node: {string.Join(", ", gone)}; plugged in again the guest gets it back",
+                });
+        }
+
         return new VirtualMachineInstanceStatus
         {
             // The hub knows which node it is.
@@ -49,6 +60,8 @@ internal static class VmReport
             StartedAt = run?.StartedAt,
             LastExit = view.Record?.LastExit,
             Interfaces = run is null ? null : view.Interfaces,
+            ResetCount = run is null ? 0 : view.Happened?.Resets ?? VmHappenings.Before(before, run).Resets,
+            LastReset = view.Happened?.LastReset ?? before?.LastReset,
             Conditions = [.. conditions.Select(condition => Dated(condition, before, now))],
         };
     }
@@ -57,7 +70,7 @@ internal static class VmReport
     {
         { Record: null } or { Record.Run: null } => power == VirtualMachinePower.Stopped || view.Problem?.Reason is ReadyReasons.Completed or ReadyReasons.Failed ? VirtualMachineState.Stopped : VirtualMachineState.Waiting,
         { GuestState: "running" } => VirtualMachineState.Running,
-        { GuestState: "paused" or "io-error" or "prelaunch" or "suspended" } => VirtualMachineState.Paused,
+        { GuestState: "paused" or "io-error" or "prelaunch" or "suspended" or "watchdog" } => VirtualMachineState.Paused,
         _ => VirtualMachineState.Waiting,
     };
 
@@ -83,6 +96,7 @@ internal static class VmReport
         return view.GuestState switch
         {
             "io-error" => Ready(ConditionStatus.False, ReadyReasons.DiskFailed, $"the guest stands still because a disk failed ({view.Happened?.FailedDisk ?? "which one is not known"}); it is tried again, free space or replace the disk"),
+            "watchdog" => Ready(ConditionStatus.False, ReadyReasons.WatchdogExpired, "the guest no longer fed its watchdog and stands still; power: Paused and Running again lets it go on, Stopped and Running starts it anew"),
             "paused" or "prelaunch" when power == VirtualMachinePower.Paused => Ready(ConditionStatus.True, ReadyReasons.Paused, "it stands still, as asked"),
             "running" when power == VirtualMachinePower.Running => Ready(ConditionStatus.True, ReadyReasons.Ready, run.Generation < generation ? "what changed is in force from its next start on" : null),
             _ => Ready(ConditionStatus.False, ReadyReasons.Starting, null),

@@ -10,9 +10,11 @@ public sealed class MachineTests
          "spec":{"placement":{"nodeSelector":{"site":"oslo"}},"memory":{"size":"512Mi"},"cpu":{"cores":2,"limit":"1500m"},"acceleration":"Preferred",
            "disks":[{"name":"root","image":{"reference":"registry:5000/debian:13"},"size":"10Gi"},{"name":"tools","url":{"location":"https://m.local/t.img?token=hunter2-token","sha256":"ABCD"},"readOnly":true},{"name":"data","empty":{},"size":"1Gi"}],
            "snapshots":{"intervalSeconds":86400,"keep":7},"interfaces":[{"name":"lan","ports":[{"containerPort":22,"hostPort":2222}]}],
-           "cloudInit":{"userData":"#cloud-config\npassword: hunter2-data\n","networkConfig":"version: 2 # hunter2-wifi","sshAuthorizedKeys":["ssh-ed25519 AAAA"]}},
+           "cloudInit":{"userData":"#cloud-config\npassword: hunter2-data\n","networkConfig":"version: 2 # hunter2-wifi","sshAuthorizedKeys":["ssh-ed25519 AAAA"]},
+           "ignition":{"config":"hunter2-data"},"firmwareConfig":[{"name":"opt/org.example/a","value":"hunter2-data"}],"smbios":{"oemStrings":[{"value":"hunter2-data"}]},
+           "tpm":{},"watchdog":{"action":"Pause"},"devices":[{"name":"stick","usb":{"vendor":"0403","product":"6001","port":"1-1.2"}},{"name":"card","pci":{"address":"0000:03:00.0","managed":true}}]},
          "status":{"desiredInstances":2,"readyInstances":1,
-           "instances":[{"node":"node-1","observedGeneration":2,"address":"10.88.0.9","interfaces":[{"name":"lan","macAddress":"52:54:00:0a:0b:0c","addresses":["10.88.0.9","fd00::9"]}],"state":"Running","restartCount":3,"startedAt":"2026-11-22T17:57:00Z",
+           "instances":[{"node":"node-1","observedGeneration":2,"address":"10.88.0.9","interfaces":[{"name":"lan","macAddress":"52:54:00:0a:0b:0c","addresses":["10.88.0.9","fd00::9"]}],"state":"Running","restartCount":3,"resetCount":2,"lastReset":{"reason":"WatchdogExpired"},"startedAt":"2026-11-22T17:57:00Z",
              "lastExit":{"code":137,"signal":"SIGKILL","reason":"Error","finishedAt":"2026-11-22T17:56:59Z"},"conditions":[{"type":"Ready","status":"True","reason":"Ready"}]},
              {"node":"node-2","observedGeneration":2,"state":"Waiting","conditions":[]}],
            "conditions":[{"type":"Ready","status":"False","reason":"ImagePulling","message":"node-2 pulls"},{"type":"Accelerated","status":"False","reason":"KvmUnproven"}]}}
@@ -63,7 +65,9 @@ public sealed class MachineTests
             "Placement:       every node with site=oslo", "Power:           Running", "Grace period:    60 s", "Acceleration:    Preferred", "CPUs:            2, of which 1500m in use at most",
             "Memory:          512Mi", "Boot:            by UEFI", "Cloud-init:      user-data of 37 B, network-config of 25 B, 1 SSH key", "Ready:           1 of 2 nodes",
             "registry:5000/debian:13", "https://m.local/t.img sha256:abcd", "22/TCP as 2222 on the node", "KvmUnproven", "On node node-1:", "  State:         Running", "  Address:       10.88.0.9",
-            "  Restarts:      3", "lan         52:54:00:0a:0b:0c   10.88.0.9, fd00::9", "Snapshots:       every 1d, the newest 7 stay", "SIGKILL (code 137)", "On node node-2:", "  State:         Waiting",
+            "  Restarts:      3", "lan         52:54:00:0a:0b:0c   10.88.0.9, fd00::9", "Snapshots:       every 1d, the newest 7 stay",
+            "  Resets:        2, the last one WatchdogExpired", "TPM:             as its machine has it", "Watchdog:        Pause",
+            "Firmware:        SMBIOS with 1 OEM strings, fw_cfg opt/org.example/a, Ignition of 12 B", "0403:6001 at port 1-1.2", "0000:03:00.0, taken from its driver", "SIGKILL (code 137)", "On node node-2:", "  State:         Waiting",
         })
         {
             Assert.That(outcome.Out, Does.Contain(line));

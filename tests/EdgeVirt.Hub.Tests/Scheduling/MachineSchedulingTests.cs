@@ -48,6 +48,25 @@ internal sealed class MachineSchedulingTests : SchedulerFixture
     }
 
     [Test]
+    public async Task A_machine_gets_what_its_firmware_texts_name_and_runs_without_what_is_optional()
+    {
+        await Enroll("a", "{}", Both);
+        await Apply(Manifests.Secret("boot", "x"));
+        await Apply(Manifests.Machine(
+            "guest",
+            ", ignition: {configSecret: {name: boot}}, smbios: {oemStrings: [{valueFrom: {configKeyRef: {name: site, key: k}}}]}" +
+            ", firmwareConfig: [{name: opt/org.example/a, valueFrom: {secretKeyRef: {name: perhaps, key: k, optional: true}}}]"));
+        var ready = await MachineReady("guest");
+        Assert.That((ready.Reason, ready.Message), Is.EqualTo((ReadyReasons.ReferenceMissing, "Does not exist: Config 'site'. Apply it, or take it out of the virtual machine.")));
+        await Apply(Manifests.Config("site", "v"));
+        await Apply(Manifests.Secret("perhaps", "y"));
+        Assert.That((await MachineReady("guest")).Reason, Is.EqualTo(ReadyReasons.Pending));
+        var document = await Document("a");
+        Assert.That(document.Secrets.Select(secret => secret.Name), Is.EqualTo(new[] { "boot", "perhaps" }));
+        Assert.That(document.Configs.Single().Name, Is.EqualTo("site"));
+    }
+
+    [Test]
     public async Task A_workload_and_a_machine_do_not_share_a_port_of_a_node()
     {
         await Enroll("a", "{}", Both);

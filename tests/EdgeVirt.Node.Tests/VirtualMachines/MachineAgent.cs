@@ -8,6 +8,7 @@ using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Networks.Names;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Snapshots;
@@ -23,7 +24,7 @@ internal sealed class MachineAgent : IAsyncDisposable
     private readonly HttpClient http = new();
     private readonly CancellationTokenSource patience = new(TimeSpan.FromSeconds(120));
 
-    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null, long minFree = 0)
+    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null, long minFree = 0, HostRoots? roots = null)
     {
         var time = clock ?? TimeProvider.System;
         var quarantine = new Quarantine(options, time, NullLogger<Quarantine>.Instance);
@@ -42,6 +43,7 @@ internal sealed class MachineAgent : IAsyncDisposable
             Snapshots = new SnapshotTools(sources.Disks, time, NullLogger.Instance),
             Time = time,
             Log = NullLogger.Instance,
+            Devices = new MachineDevices(Records, options.Devices, roots),
         };
         Reconciler = new VirtualMachineReconciler(Tools, bases);
     }
@@ -62,9 +64,12 @@ internal sealed class MachineAgent : IAsyncDisposable
 
     public CancellationToken Token => patience.Token;
 
+    /// <summary>Of each document.</summary>
+    public IReadOnlyList<DesiredSecret> Secrets { get; set; } = [];
+
     public async Task DesireAsync(ulong revision, params IReadOnlyList<DesiredVirtualMachine> machines)
     {
-        var document = new NodeDocument { Node = "n1", VirtualMachines = machines.Count == 0 ? null : machines };
+        var document = new NodeDocument { Node = "n1", VirtualMachines = machines.Count == 0 ? null : machines, Secrets = Secrets };
         await Store.AcceptDesiredAsync(revision, document.ToBytes(), Token);
         await Reconciler.ReconcileAsync(Token);
     }

@@ -66,7 +66,17 @@ public sealed class VmExitsTests
         seen = VmWatch.After(seen, Event("RESET", """{"guest": false, "reason": "host-qmp-system-reset"}"""));
         seen = VmWatch.After(seen, Event("GUEST_PANICKED", """{"action": "poweroff"}"""));
         seen = VmWatch.After(seen, Event("SHUTDOWN", """{"guest": true, "reason": "guest-panic"}"""));
-        Assert.That(seen, Is.EqualTo(new VmHappenings("guest-panic", true, 1, null)));
+        Assert.That(seen, Is.EqualTo(new VmHappenings("guest-panic", true, 1, null) { LastReset = new VirtualMachineReset(VmWatch.GuestReset, null) }));
+    }
+
+    [Test]
+    public void A_reset_by_the_watchdog_is_told_from_one_by_the_guest()
+    {
+        var seen = VmWatch.After(VmHappenings.None, Event("WATCHDOG", """{"action": "reset"}"""));
+        seen = VmWatch.After(seen, Event("RESET", """{"guest": true, "reason": "guest-reset"}"""));
+        Assert.That((seen.Resets, seen.LastReset?.Reason), Is.EqualTo((1, VmExits.WatchdogExpired)));
+        seen = VmWatch.After(seen, Event("RESET", """{"guest": true, "reason": "guest-reset"}"""));
+        Assert.That((seen.Resets, seen.LastReset?.Reason), Is.EqualTo((2, VmWatch.GuestReset)));
     }
 
     private static VmRecord Record => new() { Id = "a-1", Name = "a", Uid = "1", User = 1 };

@@ -68,6 +68,7 @@ internal static class QemuCommandLine
             "-device", "virtserialport,chardev=agent0,name=org.qemu.guest_agent.0",
             "-device", model == VirtualMachineModel.Virt ? "pvpanic-pci" : "pvpanic",
             .. Display(guest.Display, paths, model),
+            .. QemuHardware.For(guest, paths),
         ]);
         return args;
     }

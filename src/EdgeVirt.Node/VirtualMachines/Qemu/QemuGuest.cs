@@ -1,4 +1,5 @@
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.VirtualMachines.Devices;
 
 namespace EdgeVirt.Node.VirtualMachines.Qemu;
 
@@ -21,6 +22,12 @@ internal sealed record QemuGuest
     public QemuBoot? Boot { get; init; }
 
     public required QemuAcceleration Acceleration { get; init; }
+
+    /// <summary>What it reads by fw_cfg and SMBIOS.</summary>
+    public GuestTexts Texts { get; init; } = GuestTexts.None;
+
+    /// <summary>Devices of the node that are there at its start.</summary>
+    public IReadOnlyList<HostDevice> HostDevices { get; init; } = [];
 
     /// <summary>Its graphics card.</summary>
     public VirtualDisplayType Display => (Spec.Machine, Spec.Display?.Type) switch

@@ -10,10 +10,17 @@ namespace EdgeVirt.Node.VirtualMachines.Qemu;
 internal static class QemuOverhead
 {
     private const long MiB = 1 << 20;
+
+    /// <summary>Bytes beside the guest's memory that VFIO may pin: registers of devices, as libvirt counts them.</summary>
+    public const long MappedByVfio = 1024 * MiB;
+
     private const long Base = 56 * MiB;
     private const long Display = 24 * MiB;
     private const long PerCore = 2 * MiB;
     private const long PerDisk = 4 * MiB;
+
+    // swtpm, which lies in the same control group.
+    private const long Tpm = 16 * MiB;
 
     // The buffer of translated code and the tables that go with it.
     private const long Emulation = (QemuCommandLine.TranslationBufferMiB + 32) * MiB;
@@ -24,6 +31,7 @@ internal static class QemuOverhead
         + (guest.Display == VirtualDisplayType.None ? 0 : Display)
         + (PerCore * (guest.Spec.Cpu?.Cores ?? 1))
         + (PerDisk * guest.Disks.Count)
+        + (guest.Spec.Tpm is null ? 0 : Tpm)
         + (guest.Acceleration.Kvm ? 0 : Emulation);
 
     /// <summary>Bytes that the machine takes of the node: its memory and QEMU's.</summary>

@@ -36,6 +36,10 @@ internal static class QemuPrograms
     /// <exception cref="VmStartException">It is not installed.</exception>
     public static string QemuImg => Find("qemu-img", "qemu-utils");
 
+    /// <summary>Emulates a TPM.</summary>
+    /// <exception cref="VmStartException">It is not installed.</exception>
+    public static string Swtpm => Find("swtpm", "swtpm");
+
     /// <summary>Writes ISO 9660.</summary>
     /// <exception cref="VmStartException">It is not installed.</exception>
     public static string Xorriso => Find("xorriso", "xorriso");

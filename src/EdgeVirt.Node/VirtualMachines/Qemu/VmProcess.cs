@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
@@ -25,6 +26,12 @@ internal sealed record VmLaunch
 
     /// <summary>Most CPU time, in cores; null: no limit.</summary>
     public decimal? CpuLimit { get; init; }
+
+    /// <summary>Most memory that VFIO may pin, bytes; null: the agent's own limit.</summary>
+    public long? LockedBytes { get; init; }
+
+    /// <summary>Starts what QEMU needs beside it, once its directories and its control group are there.</summary>
+    public Func<CancellationToken, Task>? Beside { get; init; }
 
     /// <summary>The links of its network cards, in their order; see <see cref="QemuNic.FirstDescriptor"/>.</summary>
     public IReadOnlyList<SafeFileHandle> Taps { get; init; } = [];
@@ -86,6 +93,7 @@ internal sealed class VmProcess
         try
         {
             Prepare(launch, cgroups);
+            await (launch.Beside?.Invoke(ct) ?? Task.CompletedTask);
             var identity = launch.Inside is { } inside ? inside(() => Launch(launch)) : Launch(launch);
             process = new VmProcess(cgroups, launch.Cgroup, identity, time);
             if (!cgroups.Enter(identity.Pid, launch.Cgroup) && process.IsAlive)
@@ -191,8 +199,11 @@ internal sealed class VmProcess
     }
 
     private static ProcessIdentity Launch(VmLaunch launch) => LastingProcess.Start(
-        QemuPrograms.SetPriv,
-        launch.User.SetPriv(QemuPrograms.Qemu, launch.Arguments),
+        launch.LockedBytes is null ? QemuPrograms.SetPriv : QemuPrograms.PrLimit,
+        [
+            .. launch.LockedBytes is { } bytes ? (string[])[string.Create(CultureInfo.InvariantCulture, $"--memlock={bytes}:{bytes}"), QemuPrograms.SetPriv] : [],
+            .. launch.User.SetPriv(QemuPrograms.Qemu, launch.Arguments),
+        ],
         launch.Paths.QemuLog,
         [.. launch.Taps.Select((tap, i) => ((SafeHandle)tap, QemuNic.FirstDescriptor + i))]);
 

@@ -9,6 +9,7 @@ using EdgeVirt.Node.Tests.Containers.Interactive;
 using EdgeVirt.Node.Tests.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -41,11 +42,13 @@ internal sealed class ConsoleBoard : IAsyncDisposable
 
     public MachineAgent Agent => agent;
 
+    private HostRoots? Roots { get; init; }
+
     /// <summary>Where the first machine has its things.</summary>
     public VmPaths Paths => VmPaths.Of(options, agent.Records.All.First().Id);
 
     /// <summary>Null: there is no kernel for guests here.</summary>
-    public static async Task<ConsoleBoard?> StartAsync(string script)
+    public static async Task<ConsoleBoard?> StartAsync(string script, HostRoots? roots = null)
     {
         if (LinuxGuest.Kernel is not { } kernel)
         {
@@ -53,7 +56,7 @@ internal sealed class ConsoleBoard : IAsyncDisposable
             return null;
         }
 
-        var board = new ConsoleBoard(kernel, script);
+        var board = new ConsoleBoard(kernel, script) { Roots = roots };
         NetworkNamespaces.Create(board.Host);
         await board.BeginAsync();
         return board;
@@ -123,7 +126,7 @@ internal sealed class ConsoleBoard : IAsyncDisposable
 
     private async Task BeginAsync()
     {
-        agent = new MachineAgent(options, images, Host);
+        agent = new MachineAgent(options, images, Host, roots: Roots);
         await agent.Network.RecoverAsync([], default);
         var machines = new RunningMachines(options, agent.Records, new RecordStore(new NodeDirectories(options), NullLogger<RecordStore>.Instance));
         var seats = new ConsoleSeats(TimeProvider.System);

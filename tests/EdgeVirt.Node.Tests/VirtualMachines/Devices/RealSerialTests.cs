@@ -1,0 +1,85 @@
+using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Tests.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines;
+using EdgeVirt.Testing;
+
+namespace EdgeVirt.Node.Tests.VirtualMachines.Devices;
+
+/// <summary>Devices of the node in a real guest: a virtual terminal of this machine stands for a serial port, since what is written to one can be read from its screen.</summary>
+[Category("root")]
+public sealed class RealSerialTests
+{
+    public const string Terminal = "/dev/tty62";
+    private const string Screen = "/dev/vcs62";
+
+    private ConsoleBoard? board;
+
+    [TearDown]
+    public async Task TearDown() => await (board?.DisposeAsync() ?? ValueTask.CompletedTask);
+
+    [Test]
+    public async Task A_guest_writes_to_the_nodes_serial_port_which_nobody_else_gets_meanwhile()
+    {
+        if (!File.Exists(Terminal))
+        {
+            Assert.Ignore("this machine has no virtual terminals");
+        }
+
+        var word = $"meter-{Guid.NewGuid():N}";
+        board = await ConsoleBoard.StartAsync($"for t in 1 2 3 4 5 6 7; do echo {word} >/dev/ttyS$t; done 2>/dev/null\nbb sleep 1000");
+        if (board is null)
+        {
+            return;
+        }
+
+        var machine = With(Terminal);
+        await board.DesireAsync(machine);
+        var run = await board.Agent.UntilAsync("router", now => now.State == VirtualMachineState.Running);
+        for (var i = 0; i < 1000 && !(File.Exists(Screen) && (await File.ReadAllTextAsync(Screen)).Contains(word, StringComparison.Ordinal)); i++)
+        {
+            await Task.Delay(50);
+        }
+
+        Assert.That(await File.ReadAllTextAsync(Screen), Does.Contain(word));
+        await board.DesireAsync(machine, With(Terminal) with { Name = "second", Uid = "01234567-second" });
+        var second = await board.Agent.UntilAsync("second", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.DeviceInUse));
+        Assert.That(second.Conditions[0].Message, Does.Contain("the virtual machine 'router'"));
+
+        var nodes = VmPaths.Of(board.Agent.Tools.Options, "router-01234567").Nodes;
+        Assert.That(Directory.GetFiles(nodes), Has.Length.EqualTo(1));
+        await board.DesireAsync();
+        await board.Agent.UntilGoneAsync("router");
+        Assert.That(Directory.Exists(nodes), Is.False);
+        Assert.That(run.RestartCount, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_machine_waits_for_a_device_that_is_not_there_and_QEMU_says_what_a_wrong_one_is()
+    {
+        using var sys = new FakeSys();
+        board = await ConsoleBoard.StartAsync("bb sleep 1000", sys.Roots);
+        if (board is null)
+        {
+            return;
+        }
+
+        var machine = With(Terminal);
+        machine = machine with { Spec = machine.Spec with { Devices = [new VirtualDeviceSpec { Name = "stick", Usb = new VirtualUsbDevice { Vendor = "0403", Product = "6001" } }] } };
+        await board.DesireAsync(machine);
+        var status = await board.Agent.UntilAsync("router", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.DeviceMissing));
+        Assert.That(status.Conditions[0].Message, Does.Contain("0403:6001").And.Contain("starts as soon as the device is there"));
+
+        // The number of /dev/null: QEMU opens it as its user, and finds that it is no USB device.
+        sys.AddUsb("1-1", "0403", "6001", "1:3");
+        status = await board.Agent.UntilAsync("router", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.StartFailed));
+        Assert.That(status.Conditions[0].Message, Does.Contain("host usb device").And.Not.Contain("Permission denied"));
+        Assert.That(board.Agent.Records.All.Single().Devices, Is.Empty, "given back");
+    }
+
+    private static DesiredVirtualMachine With(string path)
+    {
+        var machine = ConsoleBoard.Machine(VirtualDisplayType.None);
+        return machine with { Spec = machine.Spec with { Devices = [new VirtualDeviceSpec { Name = "line", Serial = new VirtualSerialPort { Path = path } }] } };
+    }
+}

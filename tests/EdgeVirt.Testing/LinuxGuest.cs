@@ -16,10 +16,13 @@ public static class LinuxGuest
     private static readonly string[] Modules =
     [
         "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
-        "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci",
+        "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci", "virtio_balloon",
     ];
 
     private static readonly string Folder = RepositoryRoot.Combine("artifacts/test/guest-kernel");
+
+    // Says which modules the folder was made for: what is built in has no file.
+    private static string Fetched => Path.Combine(Folder, "modules");
 
     /// <summary>Debian's kernel for clouds, x86-64, fetched once.</summary>
     /// <returns>Null: there is none here, and none can be fetched.</returns>
@@ -30,7 +33,7 @@ public static class LinuxGuest
             lock (Gate)
             {
                 var kernel = Path.Combine(Folder, "vmlinuz");
-                return File.Exists(kernel) || Fetch() ? kernel : null;
+                return (File.Exists(kernel) && File.Exists(Fetched) && File.ReadAllText(Fetched) == string.Join(' ', Modules)) || Fetch() || File.Exists(kernel) ? kernel : null;
             }
         }
     }
@@ -107,6 +110,7 @@ public static class LinuxGuest
                 }
             }
 
+            File.WriteAllText(Fetched, string.Join(' ', Modules));
             // The kernel last: where it is, the rest is.
             File.Copy(Directory.GetFiles(work.Combine("root", "boot"), "vmlinuz-*").Single(), Path.Combine(Folder, "vmlinuz.new"), overwrite: true);
             File.Move(Path.Combine(Folder, "vmlinuz.new"), Path.Combine(Folder, "vmlinuz"), overwrite: true);

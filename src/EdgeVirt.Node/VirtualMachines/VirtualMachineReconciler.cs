@@ -31,6 +31,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         if (!reclaimed)
         {
             works.Clear();
+            tools.Cpus.Changed += KickAll;
             tools.Records.Load();
             foreach (var record in tools.Records.All)
             {
@@ -106,6 +107,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
     public async ValueTask DisposeAsync()
     {
+        tools.Cpus.Changed -= KickAll;
         await lifetime.CancelAsync();
         foreach (var work in works.Values)
         {
@@ -154,6 +156,14 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         if (applied is not null && works.TryGetValue(name, out var work))
         {
             Kick(work);
+        }
+    }
+
+    private void KickAll()
+    {
+        foreach (var name in works.Keys)
+        {
+            OnWoken(name);
         }
     }
 

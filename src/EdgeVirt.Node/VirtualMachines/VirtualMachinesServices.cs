@@ -8,6 +8,7 @@ using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Disks;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -42,10 +43,12 @@ internal static class VirtualMachinesServices
         {
             CgroupParent = provider.GetRequiredService<NodeDirectories>().CgroupParent,
             Time = provider.GetRequiredService<TimeProvider>(),
+            Balloons = new Balloons(OptionsOf(provider).MemoryMinFreeBytes, () => SystemFacts.AvailableMemoryBytes, provider.GetRequiredService<TimeProvider>()),
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),
         })
         .AddSingleton<IReconciler>(provider => new MachineSupport(provider.GetRequiredService<NodeConditions>(), QemuPrograms.Missing))
         .AddSingleton<IReconciler, VirtualMachineReconciler>()
+        .AddHostedService<BalloonWatch>()
         .AddConsoles();
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();

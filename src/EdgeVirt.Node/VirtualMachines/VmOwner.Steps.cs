@@ -3,6 +3,7 @@ using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 
@@ -108,6 +109,11 @@ internal sealed partial class VmOwner
         catch (Exception e) when (VmProblem.Of(e) is not null)
         {
             problem = VmProblem.Of(e)!;
+            if (record is not null)
+            {
+                tools.Cpus.Release(record.Id);
+            }
+
             problemGeneration = order.Machine.Generation;
             Due = retryAt = now + retries.Next();
             LogProblem(tools.Log, name, problem.Reason, problem.Message);
@@ -118,9 +124,13 @@ internal sealed partial class VmOwner
     /// <summary>Memory that other machines take; set by the reconciler.</summary>
     public Func<long> TakenByOthers { get; set; } = () => 0;
 
-    private async Task LaunchAsync(QemuGuest guest, VmOrder order, CancellationToken ct)
+    private async Task LaunchAsync(QemuGuest prepared, VmOrder order, CancellationToken ct)
     {
         var starting = record!;
+        using var pages = await tools.HugePages.EnterAsync(prepared, ct);
+        using var vhosts = OpenVhosts(prepared);
+        var guest = prepared with { Nics = vhosts.Nics };
+        var cpus = tools.Cpus.Take(starting.Id, guest.Spec.Cpu);
         var paths = VmPaths.Of(tools.Options, starting.Id);
         var launch = new VmLaunch
         {
@@ -130,6 +140,9 @@ internal sealed partial class VmOwner
             Cgroup = tools.CgroupOf(starting),
             MemoryBytes = QemuOverhead.Total(guest),
             CpuLimit = guest.Spec.Cpu?.Limit?.Value,
+            Vhosts = vhosts.Files,
+            Cpus = BeginsOn(starting),
+            HugePages = VmHugePages.Of(guest),
         };
         // Of a run that was cut short between its start and its record.
         await VmProcess.RemoveLeftoversAsync(launch.Cgroup, tools.Cgroups, tools.Time, ct);
@@ -138,7 +151,11 @@ internal sealed partial class VmOwner
         watch = new VmWatch(monitor, Wake);
         record = tools.Records.Put(starting with
         {
-            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm),
+            Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm)
+            {
+                Cpus = cpus,
+                Balloon = BalloonOf(guest),
+            },
             StopAsked = null,
             Restarts = starting.LastExit is null ? starting.Restarts : starting.Restarts + 1,
         });
@@ -149,7 +166,9 @@ internal sealed partial class VmOwner
         var taps = await tools.Network.ConnectAsync(starting, ct);
         try
         {
-            return await VmProcess.StartAsync(launch with { Taps = taps, Inside = tools.Network.Inside }, tools.Cgroups, tools.Time, ct);
+            var started = await VmProcess.StartAsync(launch with { Taps = taps, Inside = tools.Network.Inside }, tools.Cgroups, tools.Time, ct);
+            await PlaceAsync(started, launch.Cgroup, launch.Cpus, ct);
+            return started;
         }
         catch
         {
@@ -264,7 +283,11 @@ internal sealed partial class VmOwner
         }
 
         var told = problemGeneration == order.Machine.Generation && record?.Run is null ? problem : null;
-        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told), acceleration, reported, tools.Time.GetUtcNow()) with { Node = order.Document.Node };
+        var has = Has();
+        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told), acceleration, reported, tools.Time.GetUtcNow()) with
+        {
+            Node = order.Document.Node, MemoryBytes = has.MemoryBytes, Cpus = has.Cpus,
+        };
         if (reported is null || !BytesOf(status).AsSpan().SequenceEqual(BytesOf(reported)))
         {
             await tools.Store.WriteObservedAsync(new ObservedVirtualMachine(name, order.Machine.Uid, status), ct);

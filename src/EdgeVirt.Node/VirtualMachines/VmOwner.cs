@@ -4,6 +4,8 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Cpus;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using Microsoft.Extensions.Logging;
@@ -17,6 +19,12 @@ internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords R
     public required string CgroupParent { get; init; }
 
     public required TimeProvider Time { get; init; }
+
+    public CpuShares Cpus { get; init; } = new(CpuTopology.Read);
+
+    public HugePageGate HugePages { get; init; } = new(new HugePages());
+
+    public Balloons Balloons { get; init; } = new(Options.MemoryMinFreeBytes, () => SystemFacts.AvailableMemoryBytes, TimeProvider.System);
 
     public required ILogger Log { get; init; }
 
@@ -72,6 +80,10 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
     {
         record = found;
         tools.Network.Recover(found);
+        if (found.Run?.Cpus is { } cpus)
+        {
+            tools.Cpus.Restore(found.Id, cpus);
+        }
     }
 
     /// <summary>Looks, reports, and takes the next steps until one has to wait.</summary>
@@ -107,6 +119,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
             {
                 // The agent may have ended between the start and its record.
                 await VmProcess.RemoveLeftoversAsync(tools.CgroupOf(record), tools.Cgroups, tools.Time, ct);
+                await tools.Network.ClearAsync(record, ct);
             }
 
             adopted = true;
@@ -130,6 +143,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         {
             ConsoleLog.Bound(VmPaths.Of(tools.Options, record.Id).ConsoleLog);
             await AskAsync(ct);
+            await FitAsync(ct);
         }
 
         if (process is { IsAlive: false } ended)
@@ -191,6 +205,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         // A guest that ended by itself a moment before it was asked has ended as asked.
         record = tools.Records.Put(ended with { Run = null, StopAsked = null, LastExit = exit, Failures = VmExits.FailuresAfter(ended, exit) });
         process?.Release(VmPaths.Of(tools.Options, ended.Id));
+        LetGo(ended);
         await tools.Network.DisconnectAsync(ended, CancellationToken.None);
         process = null;
         if (watch is { } over)

@@ -27,6 +27,7 @@ public sealed class BandwidthTests
     private VmNetwork machines = null!;
     private VmRecord record = null!;
     private IReadOnlyList<SafeFileHandle> taps = [];
+    private FileStream? guest;
 
     private string Host => directory.Combine("host.netns");
 
@@ -46,11 +47,7 @@ public sealed class BandwidthTests
     [TearDown]
     public void TearDown()
     {
-        foreach (var tap in taps)
-        {
-            tap.Dispose();
-        }
-
+        guest?.Dispose();
         network.Dispose();
         NetworkNamespaces.Delete(Host);
         directory.Dispose();
@@ -65,7 +62,7 @@ public sealed class BandwidthTests
         // Somebody has removed the limits while no agent was there.
         await TcAsync("qdisc", "delete", "dev", Tap, "root");
         await TcAsync("qdisc", "delete", "dev", Tap, "ingress");
-        Assert.That(await ReceivedBitsPerSecondAsync(), Is.GreaterThan(4 * BitsPerSecond));
+        Assert.That(await ReceivedBitsPerSecondAsync(), Is.GreaterThan(2 * BitsPerSecond));
         using (var next = new NodeNetwork(options, Host))
         {
             var adopting = new VmNetwork(next, new MachineLeases());
@@ -76,7 +73,7 @@ public sealed class BandwidthTests
 
         await ExpectLimitedAsync();
 
-        taps.Single().Dispose();
+        await guest!.DisposeAsync();
         await machines.DisconnectAsync(record, default);
         Assert.That((await network.RunAsync("ip", ["-brief", "link", "show"], TimeSpan.FromSeconds(10), default)).Output, Does.Not.Contain(Tap).And.Not.Contain(NodeNetwork.ShaperOf(Tap)));
         await machines.DisconnectAsync(record, default);
@@ -87,7 +84,7 @@ public sealed class BandwidthTests
     {
         await ConnectAsync(new VirtualBandwidth { Egress = Guests.QuantityOf("2M") });
         Assert.That(await SentBitsPerSecondAsync(), Is.LessThan(1.3 * BitsPerSecond));
-        Assert.That(await ReceivedBitsPerSecondAsync(), Is.GreaterThan(4 * BitsPerSecond));
+        Assert.That(await ReceivedBitsPerSecondAsync(), Is.GreaterThan(2 * BitsPerSecond));
     }
 
     [Test]
@@ -95,8 +92,8 @@ public sealed class BandwidthTests
     {
         await ConnectAsync(null);
         Assert.That((await network.RunAsync("tc", ["qdisc", "show", "dev", Tap], TimeSpan.FromSeconds(10), default)).Output, Does.Not.Contain("tbf").And.Not.Contain("ingress"));
-        Assert.That(await ReceivedBitsPerSecondAsync(), Is.GreaterThan(4 * BitsPerSecond));
-        Assert.That(await SentBitsPerSecondAsync(), Is.GreaterThan(4 * BitsPerSecond));
+        Assert.That(await ReceivedBitsPerSecondAsync(), Is.GreaterThan(2 * BitsPerSecond));
+        Assert.That(await SentBitsPerSecondAsync(), Is.GreaterThan(2 * BitsPerSecond));
     }
 
     private async Task ExpectLimitedAsync()
@@ -116,6 +113,7 @@ public sealed class BandwidthTests
         };
         record = record with { Cards = await machines.PlanAsync(spec, "n1", record, default) };
         taps = await machines.ConnectAsync(record, default);
+        guest = new FileStream(taps.Single(), FileAccess.ReadWrite, bufferSize: 0);
         await network.RunAsync("ip", ["neighbour", "replace", record.Cards.Single().Address, "lladdr", Mac, "dev", NodeNetwork.Bridge], TimeSpan.FromSeconds(10), default);
     }
 
@@ -177,15 +175,15 @@ public sealed class BandwidthTests
             made.Bind(new IPEndPoint(IPAddress.Any, 4000));
             return made;
         });
-        var frame = Frame();
+        var frame = await FrameAsync();
         var bits = 0L;
         var buffer = new byte[2 * PacketBytes];
         var began = TimeProvider.System.GetTimestamp();
         while (TimeProvider.System.GetElapsedTime(began) < Busy)
         {
-            for (var i = 0; i < 4; i++)
+            for (var i = 0; i < 16; i++)
             {
-                RandomAccess.Write(taps.Single(), frame, 0);
+                guest!.Write(frame);
             }
 
             while (socket.Available > 0)
@@ -211,7 +209,7 @@ public sealed class BandwidthTests
     {
         try
         {
-            return RandomAccess.Read(taps.Single(), buffer, 0);
+            return guest!.Read(buffer);
         }
         catch (IOException)
         {
@@ -219,14 +217,17 @@ public sealed class BandwidthTests
         }
     }
 
+    private static byte[] BytesOf(string mac) => [.. mac.Split(':').Select(part => Convert.ToByte(part, 16))];
+
     // A datagram from the guest to the node, with the header of offloads before it and without checksums of UDP.
-    private byte[] Frame()
+    private async Task<byte[]> FrameAsync()
     {
-        var bridge = NetworkNamespaces.Run(Host, () => System.Net.NetworkInformation.NetworkInterface.GetAllNetworkInterfaces().Single(link => link.Name == NodeNetwork.Bridge).GetPhysicalAddress()).GetAddressBytes();
+        // evbr0 UP 02:42:… <BROADCAST,…>
+        var bridge = (await network.RunAsync("ip", ["-brief", "link", "show", "dev", NodeNetwork.Bridge], TimeSpan.FromSeconds(10), default)).Output.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2];
         var frame = new byte[OffloadHeader + 14 + 28 + PacketBytes];
         var at = frame.AsSpan(OffloadHeader);
-        bridge.CopyTo(at);
-        Mac.Split(':').Select(part => Convert.ToByte(part, 16)).ToArray().CopyTo(at[6..]);
+        BytesOf(bridge).CopyTo(at);
+        BytesOf(Mac).CopyTo(at[6..]);
         (at[12], at[13]) = (8, 0);
         var ip = at[14..];
         (ip[0], ip[8], ip[9]) = (0x45, 64, 17);

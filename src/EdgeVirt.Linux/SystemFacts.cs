@@ -36,21 +36,10 @@ public static class SystemFacts
     public static int CpuCount => Environment.ProcessorCount;
 
     /// <summary>Memory, bytes.</summary>
-    public static long MemoryBytes
-    {
-        get
-        {
-            foreach (var line in File.ReadLines("/proc/meminfo"))
-            {
-                if (line.StartsWith("MemTotal:", StringComparison.Ordinal))
-                {
-                    return long.Parse(line.AsSpan(9).Trim().TrimEnd("kB ").ToString(), CultureInfo.InvariantCulture) << 10;
-                }
-            }
+    public static long MemoryBytes => Memory("MemTotal:");
 
-            return 0;
-        }
-    }
+    /// <summary>Memory that programs could still get without anything being swapped, bytes.</summary>
+    public static long AvailableMemoryBytes => Memory("MemAvailable:");
 
     /// <summary>Size of the file system that holds <paramref name="path"/>, bytes.</summary>
     public static long DiskBytes(string path) => new DriveInfo(path).TotalSize;
@@ -79,6 +68,19 @@ public static class SystemFacts
         }
 
         return addresses;
+    }
+
+    private static long Memory(string key)
+    {
+        foreach (var line in File.ReadLines("/proc/meminfo"))
+        {
+            if (line.StartsWith(key, StringComparison.Ordinal))
+            {
+                return long.Parse(line.AsSpan(key.Length).Trim().TrimEnd("kB ").ToString(), CultureInfo.InvariantCulture) << 10;
+            }
+        }
+
+        return 0;
     }
 
     private static string? PrettyName(string path)

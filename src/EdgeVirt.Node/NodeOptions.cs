@@ -72,6 +72,9 @@ internal sealed record NodeOptions
     /// </summary>
     public long EvictionMinFreeBytes { get; init; } = 128L << 20;
 
+    /// <summary>Memory that is to be available on the node, bytes: below it machines with a <c>memory.minimum</c> are asked for theirs; 0: never.</summary>
+    public long MemoryMinFreeBytes { get; init; } = 128L << 20;
+
     /// <summary>Most that pulling images may take per second, bytes, for thin links; 0: as much as the link takes.</summary>
     public long ImageMaxBytesPerSecond { get; init; }
 
@@ -127,6 +130,7 @@ internal static class NodeOptionsValidation
         Check(options.OutboxMaxBytes >= 1 << 20, "outboxMaxBytes must be at least 1048576");
         Check(options.SystemReservedBytes is >= 0 and < (1L << 50), "systemReservedBytes must be between 0 and 1 PiB");
         Check(options.EvictionMinFreeBytes >= 0, "evictionMinFreeBytes must not be negative");
+        Check(options.MemoryMinFreeBytes is >= 0 and < (1L << 50), "memoryMinFreeBytes must be between 0 and 1 PiB");
         Check(options.MaxRealtimePriority is >= 0 and <= 99, "maxRealtimePriority must be between 0 and 99");
         Check(
             options.UserNamespaceFirstId is >= 1 << 16 and <= 0xF000_0000 && options.UserNamespaceFirstId % (1 << 16) == 0,

@@ -140,6 +140,8 @@ internal sealed record NodeOptionsFile
 
     public long? EvictionMinFreeBytes { get; init; }
 
+    public long? MemoryMinFreeBytes { get; init; }
+
     public long? TelemetryMaxBytesPerSecond { get; init; }
 
     public long? ImageMaxBytesPerSecond { get; init; }
@@ -165,6 +167,7 @@ internal sealed record NodeOptionsFile
         UserNamespaceFirstId = UserNamespaceFirstId ?? options.UserNamespaceFirstId,
         SystemReservedBytes = SystemReservedBytes ?? options.SystemReservedBytes,
         EvictionMinFreeBytes = EvictionMinFreeBytes ?? options.EvictionMinFreeBytes,
+        MemoryMinFreeBytes = MemoryMinFreeBytes ?? options.MemoryMinFreeBytes,
         TelemetryMaxBytesPerSecond = TelemetryMaxBytesPerSecond ?? options.TelemetryMaxBytesPerSecond,
         ImageMaxBytesPerSecond = ImageMaxBytesPerSecond ?? options.ImageMaxBytesPerSecond,
     };

@@ -17,7 +17,7 @@ public static class LinuxGuest
     private static readonly string[] Modules =
     [
         "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
-        "virtio_console", "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci", "qemu_fw_cfg",
+        "virtio_console", "failover", "net_failover", "virtio_net", "af_packet", "pvpanic", "pvpanic-mmio", "pvpanic-pci", "qemu_fw_cfg", "virtio_balloon",
     ];
 
     private static readonly string Folder = RepositoryRoot.Combine("artifacts/test/guest-kernel");

@@ -14,8 +14,8 @@ internal static class VirtualMachineDescription
         to.Field("Grace period", $"{spec.TerminationGracePeriodSeconds ?? 60} s");
         to.Field("Machine", spec.Machine?.ToString() ?? "as the node's architecture has it");
         to.Field("Acceleration", (spec.Acceleration ?? VirtualMachineAcceleration.Required).ToString());
-        to.Field("CPUs", $"{spec.Cpu?.Cores ?? 1}{(spec.Cpu?.Limit is { } limit ? $", of which {limit} in use at most" : "")}");
-        to.Field("Memory", spec.Memory.Size.ToString());
+        to.Field("CPUs", $"{spec.Cpu?.Count ?? 1}{(spec.Cpu is { DedicatedCpuPlacement: true } ? ", each with one of the node's of its own" : "")}{(spec.Cpu?.Limit is { } limit ? $", of which {limit} in use at most" : "")}");
+        to.Field("Memory", $"{spec.Memory.Size}{(spec.Memory.Minimum is { } minimum ? $", of which it keeps {minimum} when the node is short" : "")}{(spec.Memory.Hugepages is { } pages ? $", of huge pages of {pages.PageSize}" : "")}");
         to.Field("Boot", BootText(spec.Boot));
         to.Field("Display", spec.Display?.Type?.ToString() ?? (spec.Machine == VirtualMachineModel.MicroVm ? "None" : "as its machine has it"));
         to.Field("Snapshots", spec.Snapshots is { } schedule ? $"every {Durations.Format(TimeSpan.FromSeconds(schedule.IntervalSeconds))}, the newest {schedule.Keep} stay" : null);
@@ -38,6 +38,8 @@ internal static class VirtualMachineDescription
             to.Field("Address", instance.Address, 2);
             to.Field("Generation", $"{instance.ObservedGeneration}", 2);
             to.Field("Restarts", $"{instance.RestartCount}", 2);
+            to.Field("Memory", instance.MemoryBytes is { } bytes ? $"{bytes >> 20} MiB" : null, 2);
+            to.Field("CPUs", instance.Cpus, 2);
             to.Time("Started", instance.StartedAt, 2);
             to.Field("Resets", instance.ResetCount > 0 ? $"{instance.ResetCount}{(instance.LastReset is { } reset ? $", the last one {reset.Reason}" : "")}" : null, 2);
             to.Field("Last exit", instance.LastExit is { } exit ? WorkloadDescription.ExitText(exit) : null, 2);

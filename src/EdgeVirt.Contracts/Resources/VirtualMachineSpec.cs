@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EdgeVirt.Contracts.Resources;
 
 /// <summary>A virtual machine that runs on each node of a placement, under QEMU and KVM.</summary>
@@ -119,8 +121,21 @@ public enum VirtualMachineModel
 /// <summary>A virtual machine's processors.</summary>
 public sealed record VirtualCpuSpec
 {
-    /// <summary>How many the guest sees, 1 to 255, and no more than the node has; absent: 1.</summary>
+    /// <summary>Cores in each socket; absent: 1. The guest sees sockets × cores × threads processors, at most 255 and no more than the node has.</summary>
     public int? Cores { get; init; }
+
+    /// <summary>Sockets; absent: 1.</summary>
+    public int? Sockets { get; init; }
+
+    /// <summary>Threads in each core; absent: 1.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>Each processor of the guest runs on one of the node that no other machine runs on.</summary>
+    public bool DedicatedCpuPlacement { get; init; }
+
+    /// <summary>How many processors the guest sees.</summary>
+    [JsonIgnore]
+    public int Count => (Sockets ?? 1) * (Cores ?? 1) * (Threads ?? 1);
 
     /// <summary>Most CPU time that all of them take, in cores; absent: no limit.</summary>
     public Quantity? Limit { get; init; }
@@ -131,6 +146,12 @@ public sealed record VirtualMemorySpec
 {
     /// <summary>What the guest has, in bytes; whole MiB, at least 16 MiB.</summary>
     public required Quantity Size { get; init; }
+
+    /// <summary>What the guest keeps when the node is short of memory, bytes; the rest may be taken for a while by its balloon. Absent: all.</summary>
+    public Quantity? Minimum { get; init; }
+
+    /// <summary>Huge pages that all of it is made of; absent: ordinary memory.</summary>
+    public VirtualHugePages? Hugepages { get; init; }
 }
 
 /// <summary>How a virtual machine boots: exactly one of both.</summary>
@@ -248,6 +269,9 @@ public sealed record VirtualInterfaceSpec
 
     /// <summary>Ports that listen, and on which node port they are published.</summary>
     public IReadOnlyList<ContainerPort>? Ports { get; init; }
+
+    /// <summary>What it may carry; absent: as much as the node does.</summary>
+    public VirtualBandwidth? Bandwidth { get; init; }
 }
 
 /// <summary>The screen of a virtual machine.</summary>

@@ -25,6 +25,12 @@ public sealed record VirtualMachineInstanceStatus : InstanceStatus
     /// <summary>When its QEMU began.</summary>
     public DateTimeOffset? StartedAt { get; init; }
 
+    /// <summary>Memory that its guest has now, bytes: less than its size while the node keeps some of it back. Null: it does not run.</summary>
+    public long? MemoryBytes { get; init; }
+
+    /// <summary>Processors of the node that its own run on, e.g. <c>2-3</c>; in their order where each has one of its own. Null: any.</summary>
+    public string? Cpus { get; init; }
+
     /// <summary>How the newest run that ended did so.</summary>
     public ContainerExit? LastExit { get; init; }
 

@@ -14,6 +14,7 @@ internal static partial class VirtualMachineValidation
         {
             var (card, at) = (interfaces[i], $"{path}[{i}]");
             Name(card.Name, $"{at}.name", names, v);
+            Validate(card.Bandwidth, $"{at}.bandwidth", v);
             ValidatePorts(card.Ports ?? [], $"{at}.ports", hostNetwork: false, published, v);
             if (card.MacAddress is not { } mac)
             {

@@ -21,17 +21,8 @@ internal static partial class VirtualMachineValidation
             v.Add("spec.terminationGracePeriodSeconds", "must be between 0 and 3600 (seconds)");
         }
 
-        if (spec.Cpu?.Cores is < 1 or > MostCores)
-        {
-            v.Add("spec.cpu.cores", $"must be between 1 and {MostCores}");
-        }
-
-        AtLeast(spec.Cpu?.Limit, LeastCpu, "10m", "spec.cpu.limit", v);
-        if (spec.Memory.Size.Value < LeastMemory || spec.Memory.Size.Value % OneMebi != 0)
-        {
-            v.Add("spec.memory.size", $"'{spec.Memory.Size}' must be whole MiB and at least 16Mi, as 512Mi or 2Gi");
-        }
-
+        ValidateCpu(spec.Cpu, "spec.cpu", v);
+        ValidateMemory(spec.Memory, "spec.memory", v);
         ValidateBoot(spec, v);
         ValidateDisks(spec.Disks ?? [], "spec.disks", v);
         ValidateInterfaces(spec.Interfaces ?? [], "spec.interfaces", v);

@@ -35,6 +35,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         if (!reclaimed)
         {
             works.Clear();
+            tools.Cpus.Changed += KickAll;
             tools.Records.Load();
             foreach (var record in tools.Records.All)
             {
@@ -110,6 +111,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
     public async ValueTask DisposeAsync()
     {
+        tools.Cpus.Changed -= KickAll;
         await lifetime.CancelAsync();
         foreach (var work in works.Values)
         {
@@ -189,6 +191,14 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         if (applied is not null && works.TryGetValue(name, out var work))
         {
             Kick(work);
+        }
+    }
+
+    private void KickAll()
+    {
+        foreach (var name in works.Keys)
+        {
+            OnWoken(name);
         }
     }
 

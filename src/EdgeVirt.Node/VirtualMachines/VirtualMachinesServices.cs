@@ -9,6 +9,7 @@ using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Disks;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Snapshots;
 using Microsoft.Extensions.DependencyInjection;
@@ -58,6 +59,7 @@ internal static class VirtualMachinesServices
             Snapshots = new SnapshotTools(provider.GetRequiredService<MachineDisks>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<VmSnapshots>>()),
             CgroupParent = provider.GetRequiredService<NodeDirectories>().CgroupParent,
             Time = provider.GetRequiredService<TimeProvider>(),
+            Balloons = new Balloons(OptionsOf(provider).MemoryMinFreeBytes, () => SystemFacts.AvailableMemoryBytes, provider.GetRequiredService<TimeProvider>()),
             Log = provider.GetRequiredService<ILogger<VmOwner>>(),
         })
         .AddSingleton<IReconciler>(provider => new MachineSupport(provider.GetRequiredService<NodeConditions>(), QemuPrograms.Missing))
@@ -65,6 +67,7 @@ internal static class VirtualMachinesServices
         .AddSingleton<IReconciler>(provider => provider.GetRequiredService<VirtualMachineReconciler>())
         .AddSingleton(provider => new NodeShutdown(
             provider.GetRequiredService<VirtualMachineReconciler>(), ServiceManager.IsGoingDownAsync, provider.GetRequiredService<ILogger<NodeShutdown>>()))
+        .AddHostedService<BalloonWatch>()
         .AddConsoles();
 
     private static NodeOptions OptionsOf(IServiceProvider provider) => provider.GetRequiredService<NodeOptions>();

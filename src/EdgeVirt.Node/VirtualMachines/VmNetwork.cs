@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Networks;
 using EdgeVirt.Node.Networks.Names;
@@ -9,6 +10,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace EdgeVirt.Node.VirtualMachines;
 
+/// <summary>What a network card may carry, bits per second; null: no limit.</summary>
+internal sealed record VmBandwidth(long? Ingress, long? Egress);
+
 /// <summary>A network card of a machine. Written down before it is made.</summary>
 /// <param name="Name">Unique within the machine.</param>
 /// <param name="MacAddress">On the wire.</param>
@@ -16,6 +20,9 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <param name="Ports">Node ports that lead to it.</param>
 internal sealed record VmCard(string Name, string MacAddress, string Address, IReadOnlyList<PublishedPort> Ports)
 {
+    /// <summary>What it may carry; null: no limit.</summary>
+    public VmBandwidth? Bandwidth { get; init; }
+
     [JsonIgnore]
     public QemuNic Nic => new(MacAddress);
 
@@ -24,7 +31,7 @@ internal sealed record VmCard(string Name, string MacAddress, string Address, IR
 
     // Two of the same are equal, whatever lists their ports are in.
     public bool Equals(VmCard? other) =>
-        other is not null && (Name, MacAddress, Address) == (other.Name, other.MacAddress, other.Address) && Ports.SequenceEqual(other.Ports);
+        other is not null && (Name, MacAddress, Address, Bandwidth) == (other.Name, other.MacAddress, other.Address, other.Bandwidth) && Ports.SequenceEqual(other.Ports);
 
     public override int GetHashCode() => HashCode.Combine(Name, MacAddress, Address);
 }
@@ -61,7 +68,10 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
                 card.Name,
                 card.MacAddress?.ToLowerInvariant() ?? MachineIdentity.MacOf(node, record.Uid, card.Name),
                 record.Cards.FirstOrDefault(one => one.Name == card.Name)?.Address ?? network.Take(null),
-                [.. (card.Ports ?? []).Where(port => port.HostPort is not null).Select(port => new PublishedPort(port.HostPort!.Value, port.Port, port.Protocol, port.HostAddress()))])),
+                [.. (card.Ports ?? []).Where(port => port.HostPort is not null).Select(port => new PublishedPort(port.HostPort!.Value, port.Port, port.Protocol, port.HostAddress()))])
+            {
+                Bandwidth = card.Bandwidth is { } bandwidth ? new VmBandwidth((long?)bandwidth.Ingress?.Value, (long?)bandwidth.Egress?.Value) : null,
+            }),
         ];
     }
 
@@ -83,9 +93,13 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
         }
     }
 
-    /// <summary>Publishes the ports of a machine that runs since before this run of the agent. Again is no failure.</summary>
+    /// <summary>Publishes the ports of a machine that runs since before this run of the agent, and puts the limits of its cards back. Again is no failure.</summary>
     /// <exception cref="IOException">A tool or the kernel refused.</exception>
-    public Task AdoptAsync(VmRecord record, CancellationToken ct) => network.AdoptTapsAsync(record.Id, ct);
+    public async Task AdoptAsync(VmRecord record, CancellationToken ct)
+    {
+        await network.AdoptTapsAsync(record.Id, ct);
+        await network.LimitTapsAsync(LimitsOf(record), ct);
+    }
 
     /// <summary>Makes its links, has its guest told its addresses, and publishes its ports.</summary>
     /// <returns>Open links, to be handed to QEMU and closed here.</returns>
@@ -99,7 +113,23 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
         }
 
         leases.Set(record.Id, LeasesOf(record));
-        return await network.ConnectTapsAsync(record.Id, [.. record.Cards.Select(card => NodeNetwork.TapOf(record.Id, card.Name))], ct);
+        var taps = await network.ConnectTapsAsync(record.Id, [.. record.Cards.Select(card => NodeNetwork.TapOf(record.Id, card.Name))], ct);
+        try
+        {
+            await network.LimitTapsAsync(LimitsOf(record), ct);
+            return taps;
+        }
+        catch (Exception e)
+        {
+            foreach (var tap in taps)
+            {
+                tap.Dispose();
+            }
+
+            throw e is ProcessFailedException
+                ? new VmStartException($"the bandwidth of its network cards cannot be limited: {e.Message}; the kernel needs sch_tbf, and for egress ifb, sch_ingress, cls_u32 and act_mirred", e)
+                : e;
+        }
     }
 
     /// <summary>Starts something in the network that the bridge is in.</summary>
@@ -110,7 +140,12 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
     {
         leases.Set(record.Id, []);
         await network.DisconnectTapsAsync(record.Id, ct);
+        await ClearAsync(record, ct);
     }
+
+    /// <summary>Removes what does not go with its links by themselves. Nothing there is no failure.</summary>
+    public Task ClearAsync(VmRecord record, CancellationToken ct) =>
+        network.RemoveShapersAsync([.. LimitsOf(record).Where(limit => limit.FromGuest is not null).Select(limit => limit.Tap)], ct);
 
     /// <summary>Lets go of its addresses.</summary>
     public void Release(VmRecord record)
@@ -120,6 +155,11 @@ internal sealed class VmNetwork(NodeNetwork network, MachineLeases leases)
             network.Free(card.Address);
         }
     }
+
+    private static IReadOnlyList<LinkLimit> LimitsOf(VmRecord record) =>
+    [
+        .. record.Cards.Where(card => card.Bandwidth is not null).Select(card => new LinkLimit(NodeNetwork.TapOf(record.Id, card.Name), card.Bandwidth!.Ingress, card.Bandwidth.Egress)),
+    ];
 
     private static IReadOnlyList<MachineLease> LeasesOf(VmRecord record) => [.. record.Cards.Select(card => new MachineLease(card.MacAddress, card.Address))];
 

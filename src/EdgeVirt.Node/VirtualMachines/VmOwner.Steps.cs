@@ -5,6 +5,7 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines.Devices;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using EdgeVirt.Node.VirtualMachines.Suspend;
@@ -155,6 +156,11 @@ internal sealed partial class VmOwner
         catch (Exception e) when (VmProblem.Of(e) is not null)
         {
             problem = VmProblem.Of(e)!;
+            if (record is not null)
+            {
+                tools.Cpus.Release(record.Id);
+            }
+
             problemGeneration = order.Machine.Generation;
             // A device may be plugged in at any moment: it is looked for again soon.
             Due = retryAt = now + (problem.Reason == ReadyReasons.DeviceMissing ? DevicePeriod : retries.Next());
@@ -166,9 +172,13 @@ internal sealed partial class VmOwner
     /// <summary>Memory that other machines take; set by the reconciler.</summary>
     public Func<long> TakenByOthers { get; set; } = () => 0;
 
-    private async Task LaunchAsync(QemuGuest guest, VmOrder order, CancellationToken ct)
+    private async Task LaunchAsync(QemuGuest prepared, VmOrder order, CancellationToken ct)
     {
-        var paths = VmPaths.Of(tools.Options, record!.Id);
+        using var pages = await tools.HugePages.EnterAsync(prepared, ct);
+        using var vhosts = OpenVhosts(prepared);
+        var guest = prepared with { Nics = vhosts.Nics };
+        var cpus = tools.Cpus.Take(record!.Id, guest.Spec.Cpu);
+        var paths = VmPaths.Of(tools.Options, record.Id);
         var starting = record = tools.Devices.Take(record, order.Machine.Spec, guest.HostDevices, paths);
         var saved = starting.Saved;
         guest = saved is null ? guest : guest with { Acceleration = guest.Acceleration with { TscKilohertz = saved.Setting.TscKilohertz } };
@@ -182,6 +192,9 @@ internal sealed partial class VmOwner
             MemoryBytes = QemuOverhead.Total(guest),
             CpuLimit = guest.Spec.Cpu?.Limit?.Value,
             LockedBytes = guest.HostDevices.Any(device => device is HostDevice.Pci) ? QemuOverhead.Total(guest) + QemuOverhead.MappedByVfio : null,
+            Vhosts = vhosts.Files,
+            Cpus = BeginsOn(starting),
+            HugePages = VmHugePages.Of(guest),
         };
         ProcessIdentity? tpm = null;
         if (guest.Spec.Tpm is not null)
@@ -204,7 +217,10 @@ internal sealed partial class VmOwner
         {
             Run = new VmRun(started.Identity.Pid, started.Identity.StartTime, tools.Time.GetUtcNow(), order.Machine.Generation, launch.MemoryBytes, GraceOf(order), !guest.Acceleration.Kvm)
             {
-                Setting = setting, Tpm = tpm,
+                Setting = setting,
+                Tpm = tpm,
+                Cpus = cpus,
+                Balloon = BalloonOf(guest),
             },
             StopAsked = null,
             // Before its guest runs on: what is saved fits its disks no longer then.
@@ -219,7 +235,9 @@ internal sealed partial class VmOwner
         var taps = await tools.Network.ConnectAsync(starting, ct);
         try
         {
-            return await VmProcess.StartAsync(launch with { Taps = taps, Inside = tools.Network.Inside }, tools.Cgroups, tools.Time, ct);
+            var started = await VmProcess.StartAsync(launch with { Taps = taps, Inside = tools.Network.Inside }, tools.Cgroups, tools.Time, ct);
+            await PlaceAsync(started, launch.Cgroup, launch.Cpus, ct);
+            return started;
         }
         catch
         {
@@ -355,7 +373,12 @@ internal sealed partial class VmOwner
         }
 
         var told = problemGeneration == order.Machine.Generation && record?.Run is null ? problem : null;
-        var status = VmReport.Make(order.Power, order.Machine.Generation, new VmView(record, guestState, watch?.Seen, told) { Disks = DiskConditions(order), Interfaces = guestCards }, acceleration, reported, tools.Time.GetUtcNow()) with { Node = order.Document.Node };
+        var has = Has();
+        var view = new VmView(record, guestState, watch?.Seen, told) { Disks = DiskConditions(order), Interfaces = guestCards };
+        var status = VmReport.Make(order.Power, order.Machine.Generation, view, acceleration, reported, tools.Time.GetUtcNow()) with
+        {
+            Node = order.Document.Node, MemoryBytes = has.MemoryBytes, Cpus = has.Cpus,
+        };
         if (reported is null || !BytesOf(status).AsSpan().SequenceEqual(BytesOf(reported)))
         {
             await tools.Store.WriteObservedAsync(new ObservedVirtualMachine(name, order.Machine.Uid, status), ct);

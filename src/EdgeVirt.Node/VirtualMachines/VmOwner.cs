@@ -4,7 +4,9 @@ using EdgeVirt.Linux;
 using EdgeVirt.Node.Reconcile;
 using EdgeVirt.Node.State;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Cpus;
 using EdgeVirt.Node.VirtualMachines.Devices;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using EdgeVirt.Node.VirtualMachines.Snapshots;
@@ -21,6 +23,12 @@ internal sealed record VmTools(NodeOptions Options, NodeStore Store, VmRecords R
     public required SnapshotTools Snapshots { get; init; }
 
     public required TimeProvider Time { get; init; }
+
+    public CpuShares Cpus { get; init; } = new(CpuTopology.Read);
+
+    public HugePageGate HugePages { get; init; } = new(new HugePages());
+
+    public Balloons Balloons { get; init; } = new(Options.MemoryMinFreeBytes, () => SystemFacts.AvailableMemoryBytes, TimeProvider.System);
 
     public required ILogger Log { get; init; }
 
@@ -78,6 +86,10 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
     {
         record = found;
         tools.Network.Recover(found);
+        if (found.Run?.Cpus is { } cpus)
+        {
+            tools.Cpus.Restore(found.Id, cpus);
+        }
     }
 
     /// <summary>Looks, reports, and takes the next steps until one has to wait.</summary>
@@ -114,6 +126,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
             {
                 // The agent may have ended between the start and its record.
                 await VmProcess.RemoveLeftoversAsync(tools.CgroupOf(record), tools.Cgroups, tools.Time, ct);
+                await tools.Network.ClearAsync(record, ct);
             }
 
             // What could not be given back at the end of its run, or was taken for one that never began.
@@ -148,6 +161,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
             // QEMU writes a line each time a watchdog expires for the first time: a guest has it in its hands how often.
             ConsoleLog.Bound(paths.QemuLog);
             await AskAsync(ct);
+            await FitAsync(ct);
         }
 
         if (process is { IsAlive: false } ended)
@@ -214,6 +228,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         // A guest that ended by itself a moment before it was asked has ended as asked.
         record = tools.Records.Put(ended with { Run = null, StopAsked = null, LastExit = exit, Failures = VmExits.FailuresAfter(ended, exit) });
         process?.Release(VmPaths.Of(tools.Options, ended.Id));
+        LetGo(ended);
         await tools.Network.DisconnectAsync(ended, CancellationToken.None);
         process = null;
         ForgetGuest();

@@ -94,13 +94,13 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
 
     private void CheckNode(QemuGuest guest, long takenBytes)
     {
-        var cores = guest.Spec.Cpu?.Cores ?? 1;
+        var cores = guest.Spec.Cpu?.Count ?? 1;
         if (cores > Environment.ProcessorCount)
         {
             throw Lacks($"{cores} processors are wanted, the node has {Environment.ProcessorCount}");
         }
 
-        var free = SystemFacts.MemoryBytes - options.SystemReservedBytes - takenBytes;
+        var free = SystemFacts.MemoryBytes - new HugePages().TotalBytes - options.SystemReservedBytes - takenBytes;
         if (QemuOverhead.Total(guest) is var needed && needed > free)
         {
             throw Lacks(string.Create(

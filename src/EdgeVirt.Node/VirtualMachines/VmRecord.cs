@@ -4,7 +4,9 @@ using System.Text.Json.Serialization;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
+using EdgeVirt.Node.VirtualMachines.Cpus;
 using EdgeVirt.Node.VirtualMachines.Devices;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Suspend;
 using Microsoft.Extensions.Logging;
@@ -16,7 +18,7 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <param name="StartTime">See <see cref="ProcessIdentity"/>.</param>
 /// <param name="StartedAt">When it began.</param>
 /// <param name="Generation">Of the spec that it was started by.</param>
-/// <param name="MemoryBytes">What guest and QEMU may take together.</param>
+/// <param name="MemoryBytes">What guest and QEMU may take of the node's ordinary memory together.</param>
 /// <param name="GraceSeconds">What its guest is given to end, should nobody say otherwise by then.</param>
 /// <param name="IsEmulated">Whether its guest runs without KVM.</param>
 internal sealed record VmRun(int Pid, long StartTime, DateTimeOffset StartedAt, long Generation, long MemoryBytes, int GraceSeconds, bool IsEmulated)
@@ -26,6 +28,12 @@ internal sealed record VmRun(int Pid, long StartTime, DateTimeOffset StartedAt, 
 
     /// <summary>The emulator of its TPM; null: it has none.</summary>
     public ProcessIdentity? Tpm { get; init; }
+
+    /// <summary>Processors of the node that it has; null: an older agent started it.</summary>
+    public VmCpus? Cpus { get; init; }
+
+    /// <summary>What its balloon may do; null: an older agent started it.</summary>
+    public BalloonTerms? Balloon { get; init; }
 }
 
 /// <summary>What the node has of a virtual machine. Written before anything is made for it, so that whatever a crash leaves can be found by it.</summary>

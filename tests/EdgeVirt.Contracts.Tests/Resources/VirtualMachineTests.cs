@@ -82,6 +82,33 @@ internal sealed class VirtualMachineTests
     [TestCase(Memory + ", imagePullSecrets: [{name: r}, {name: r}]", "imagePullSecrets[1].name", "there twice")]
     public void A_machine_that_cannot_be_is_refused_by_field(string spec, string field, string reason) => Refuses(spec, field, reason);
 
+    [TestCase(Memory + ", cpu: {sockets: 0}", "cpu.sockets", "between 1 and 255")]
+    [TestCase(Memory + ", cpu: {threads: 256}", "cpu.threads", "between 1 and 255")]
+    [TestCase(Memory + ", cpu: {sockets: 4, cores: 32, threads: 2}", "cpu", "are 256 processors; a machine has at most 255")]
+    [TestCase(Memory + ", cpu: {cores: 2, threads: 2, limit: 3, dedicatedCpuPlacement: true}", "cpu.limit", "'3' is less than the 4 processors")]
+    [TestCase("memory: {size: 512Mi, minimum: 100M}", "memory.minimum", "whole MiB and at least 16Mi")]
+    [TestCase("memory: {size: 512Mi, minimum: 513Mi}", "memory.minimum", "more than the size 512Mi")]
+    [TestCase("memory: {size: 512Mi, minimum: 256Mi, hugepages: {pageSize: 2Mi}}", "memory.minimum", "not for a machine with hugepages")]
+    [TestCase("memory: {size: 512Mi, hugepages: {}}", "memory.hugepages.pageSize", "required")]
+    [TestCase("memory: {size: 512Mi, hugepages: {pageSize: 4Ki}}", "memory.hugepages.pageSize", "must be 2Mi or 1Gi")]
+    [TestCase("memory: {size: 511Mi, hugepages: {pageSize: 2Mi}}", "memory.size", "multiple of the huge pages' size 2Mi")]
+    [TestCase("memory: {size: 1536Mi, hugepages: {pageSize: 1Gi}}", "memory.size", "multiple of the huge pages' size 1Gi")]
+    [TestCase(Memory + ", interfaces: [{name: lan, bandwidth: {ingress: 7k}}]", "interfaces[0].bandwidth.ingress", "between 8k and 1T bits per second")]
+    [TestCase(Memory + ", interfaces: [{name: lan, bandwidth: {egress: 2T}}]", "interfaces[0].bandwidth.egress", "between 8k and 1T bits per second")]
+    public void Resources_that_cannot_be_are_refused_by_field(string spec, string field, string reason) => Refuses(spec, field, reason);
+
+    [Test]
+    public void Resources_are_read()
+    {
+        var spec = Parse("""
+            cpu: {sockets: 2, cores: 2, threads: 2, dedicatedCpuPlacement: true}, memory: {size: 2Gi, hugepages: {pageSize: 1Gi}},
+              interfaces: [{name: lan, bandwidth: {ingress: 10M, egress: 500k}}]
+            """).Resources.Single().SpecOf<VirtualMachineSpec>();
+        Assert.That((spec.Cpu!.Count, spec.Cpu.DedicatedCpuPlacement, spec.Memory.Hugepages!.PageSize.Value), Is.EqualTo((8, true, (decimal)(1 << 30))));
+        Assert.That((spec.Interfaces![0].Bandwidth!.Ingress!.Value.Value, spec.Interfaces[0].Bandwidth!.Egress!.Value.Value), Is.EqualTo((10_000_000m, 500_000m)));
+        Assert.That(Parse("memory: {size: 512Mi, minimum: 512Mi}").Errors, Is.Empty);
+    }
+
     [TestCase("boot: {}", "boot", "exactly one of firmware and kernel")]
     [TestCase("boot: {firmware: {}, kernel: {image: 'r.local/k:1', kernel: /vmlinuz}}", "boot", "exactly one of firmware and kernel")]
     [TestCase("boot: {kernel: {image: k, kernel: /vmlinuz}}", "boot.kernel.image", "names no registry")]

@@ -24,7 +24,6 @@ internal static class QemuCommandLine
     public static IReadOnlyList<string> For(QemuGuest guest, VmPaths paths)
     {
         var model = guest.Spec.Machine ?? VirtualMachineModel.Q35;
-        var cores = guest.Spec.Cpu?.Cores ?? 1;
         List<string> args =
         [
             "-name", $"guest={Escaped(guest.Name)},debug-threads=on",
@@ -33,8 +32,9 @@ internal static class QemuCommandLine
             "-machine", Machine(guest, model),
             .. Accelerator(guest.Acceleration),
             "-cpu", guest.Acceleration.CpuModel,
-            "-smp", Invariant($"cpus={cores},sockets=1,cores={cores},threads=1"),
+            "-smp", QemuResources.Processors(guest.Spec.Cpu),
             "-m", Invariant($"size={(long)(guest.Spec.Memory.Size.Value / (1 << 20))}M"),
+            .. QemuResources.Memory(guest.Spec.Memory),
             "-uuid", guest.Uuid,
             .. model == VirtualMachineModel.MicroVm ? (string[])[] : ["-smbios", $"type=1,manufacturer=EdgeVirt,product=Virtual Machine,uuid={guest.Uuid}"],
             "-rtc", "base=utc",
@@ -53,7 +53,7 @@ internal static class QemuCommandLine
         {
             args.AddRange(
             [
-                "-netdev", Invariant($"tap,id=net{i},fd={QemuNic.FirstDescriptor + i}"),
+                "-netdev", Invariant($"tap,id=net{i},fd={QemuNic.FirstDescriptor + i}{QemuResources.Vhost(guest.Nics, i)}"),
                 // Without romfile= QEMU wants the file of a boot program for the card.
                 "-device", Invariant($"{Device("virtio-net", model)},netdev=net{i},id=nic{i},mac={guest.Nics[i].MacAddress}{(model == VirtualMachineModel.MicroVm ? "" : ",romfile=")}"),
             ]);
@@ -85,7 +85,7 @@ internal static class QemuCommandLine
             VirtualMachineModel.Virt => guest.Acceleration.Kvm ? "virt,gic-version=host" : "virt,gic-version=3",
             _ => "q35,vmport=off,hpet=off",
         };
-        return $"{name},dump-guest-core=off{(guest.Boot is QemuBoot.Uefi ? ",pflash0=firmware,pflash1=variables" : "")}";
+        return $"{name},dump-guest-core=off{(guest.Boot is QemuBoot.Uefi ? ",pflash0=firmware,pflash1=variables" : "")}{QemuResources.MachineMemory(guest.Spec.Memory)}";
     }
 
     private static string[] Accelerator(QemuAcceleration acceleration) =>

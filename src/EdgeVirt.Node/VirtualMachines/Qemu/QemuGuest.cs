@@ -80,6 +80,12 @@ internal sealed record QemuNic(string MacAddress)
 {
     /// <summary>The descriptor of the first card's link on the node, which QEMU is started with; those of the others follow.</summary>
     public const int FirstDescriptor = 10;
+
+    /// <summary>The descriptor of the kernel's server of the first card; those of the others follow by their numbers.</summary>
+    public const int FirstVhostDescriptor = 40;
+
+    /// <summary>The kernel carries its packets; else QEMU does.</summary>
+    public bool IsVhost { get; init; }
 }
 
 /// <summary>What a guest boots by.</summary>

@@ -29,11 +29,11 @@ internal static class QemuOverhead
     public static long Of(QemuGuest guest) =>
         Base
         + (guest.Display == VirtualDisplayType.None ? 0 : Display)
-        + (PerCore * (guest.Spec.Cpu?.Cores ?? 1))
+        + (PerCore * (guest.Spec.Cpu?.Count ?? 1))
         + (PerDisk * guest.Disks.Count)
         + (guest.Spec.Tpm is null ? 0 : Tpm)
         + (guest.Acceleration.Kvm ? 0 : Emulation);
 
-    /// <summary>Bytes that the machine takes of the node: its memory and QEMU's.</summary>
-    public static long Total(QemuGuest guest) => (long)guest.Spec.Memory.Size.Value + Of(guest);
+    /// <summary>Bytes that the machine takes of the node's ordinary memory: its own, unless that is made of huge pages, and QEMU's.</summary>
+    public static long Total(QemuGuest guest) => (guest.Spec.Memory.Hugepages is null ? (long)guest.Spec.Memory.Size.Value : 0) + Of(guest);
 }

@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 using EdgeVirt.Linux;
 using EdgeVirt.Linux.Files;
 using EdgeVirt.Node.VirtualMachines.Consoles;
+using EdgeVirt.Node.VirtualMachines.Cpus;
+using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using Microsoft.Win32.SafeHandles;
 
@@ -35,6 +37,15 @@ internal sealed record VmLaunch
 
     /// <summary>The links of its network cards, in their order; see <see cref="QemuNic.FirstDescriptor"/>.</summary>
     public IReadOnlyList<SafeFileHandle> Taps { get; init; } = [];
+
+    /// <summary>The kernel's servers of its network cards; see <see cref="QemuNic.FirstVhostDescriptor"/>.</summary>
+    public IReadOnlyList<SafeFileHandle> Vhosts { get; init; } = [];
+
+    /// <summary>Processors of the node that it begins on; null: any.</summary>
+    public CpuAssignment? Cpus { get; init; }
+
+    /// <summary>Huge pages that its memory is made of; null: none.</summary>
+    public VmHugePages? HugePages { get; init; }
 
     /// <summary>Starts QEMU in the network that its links are in; null: in the agent's own.</summary>
     public Func<Func<ProcessIdentity>, ProcessIdentity>? Inside { get; init; }
@@ -100,6 +111,11 @@ internal sealed class VmProcess
             {
                 await process.KillAsync(CancellationToken.None);
                 throw new VmStartException($"QEMU cannot be put into the control group {launch.Cgroup}");
+            }
+
+            if (launch.Cpus is { } cpus)
+            {
+                cgroups.Confine(identity.Pid, launch.Cgroup, CpuList.Format(cpus.Begin));
             }
 
             // The agent's own protection from the kernel's out-of-memory killer is not for its guests.
@@ -198,14 +214,20 @@ internal sealed class VmProcess
         }
     }
 
-    private static ProcessIdentity Launch(VmLaunch launch) => LastingProcess.Start(
+    private static ProcessIdentity Launch(VmLaunch launch) =>
+        launch.Cpus is { } cpus ? CpuAffinity.Run(cpus.Begin, () => Spawn(launch)) : Spawn(launch);
+
+    private static ProcessIdentity Spawn(VmLaunch launch) => LastingProcess.Start(
         launch.LockedBytes is null ? QemuPrograms.SetPriv : QemuPrograms.PrLimit,
         [
             .. launch.LockedBytes is { } bytes ? (string[])[string.Create(CultureInfo.InvariantCulture, $"--memlock={bytes}:{bytes}"), QemuPrograms.SetPriv] : [],
             .. launch.User.SetPriv(QemuPrograms.Qemu, launch.Arguments),
         ],
         launch.Paths.QemuLog,
-        [.. launch.Taps.Select((tap, i) => ((SafeHandle)tap, QemuNic.FirstDescriptor + i))]);
+        [
+            .. launch.Taps.Select((tap, i) => ((SafeHandle)tap, QemuNic.FirstDescriptor + i)),
+            .. launch.Vhosts.Select((vhost, i) => ((SafeHandle)vhost, QemuNic.FirstVhostDescriptor + i)),
+        ]);
 
     private static void Prepare(VmLaunch launch, Cgroups cgroups)
     {
@@ -224,9 +246,13 @@ internal sealed class VmProcess
         Ownership.Set(paths.RunDirectory, user, user);
         ConsoleSpool.Ensure(paths, user);
         cgroups.Make(launch.Cgroup);
-        cgroups.LimitMemory(launch.Cgroup, launch.MemoryBytes);
+        cgroups.LimitMemory(launch.Cgroup, launch.MemoryBytes + (launch.HugePages is { } counted && cgroups.CountsHugePages ? counted.Bytes : 0));
         cgroups.ForbidSwap(launch.Cgroup);
         cgroups.LimitCpu(launch.Cgroup, launch.CpuLimit);
+        if (launch.HugePages is { } pages)
+        {
+            cgroups.LimitHugePages(launch.Cgroup, pages.PageBytes, pages.Bytes);
+        }
     }
 
     private async Task<QmpClient> ConnectAsync(VmLaunch launch, CancellationToken ct)
@@ -245,7 +271,7 @@ internal sealed class VmProcess
                     throw new VmStartException(Said(launch.Paths.QemuLog), e);
                 }
 
-                if (e.Fault != QmpFault.Closed || time.GetElapsedTime(began) > StartTimeout)
+                if (e.Fault != QmpFault.Closed || time.GetElapsedTime(began) > StartTimeout + (launch.HugePages?.Patience ?? TimeSpan.Zero))
                 {
                     throw new VmStartException($"QEMU runs, but its monitor does not answer: {e.Message}. {Said(launch.Paths.QemuLog)}", e);
                 }

@@ -22,6 +22,12 @@ internal static partial class VirtualMachineValidation
             v.Add("spec.devices", $"takes up to {MostHostDevices} devices, up to {MostSerialPorts} of them serial");
         }
 
+        var places = devices.Count(device => device.Usb is null) + (spec.Disks?.Count ?? 0) + (spec.Interfaces?.Count ?? 1);
+        if (devices.Count > 0 && places > MostDevices)
+        {
+            v.Add("spec.devices", $"with disks and interfaces these are {places}, more than the {MostDevices} devices that a machine has room for");
+        }
+
         var names = new HashSet<string>();
         for (var i = 0; i < devices.Count; i++)
         {

@@ -9,6 +9,11 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <summary>Devices of the node that come and go while the machine runs.</summary>
 internal sealed partial class VmOwner
 {
+    private static readonly TimeSpan PlugPause = TimeSpan.FromMinutes(1);
+
+    // Devices that QEMU did not take, and when it is asked again.
+    private readonly Dictionary<string, DateTimeOffset> refused = [];
+
     // USB devices that were unplugged go from the guest, and those that are back come to it.
     private async Task TendDevicesAsync(CancellationToken ct)
     {
@@ -22,7 +27,7 @@ internal sealed partial class VmOwner
                 had = record.Devices.FirstOrDefault(device => device.Name == wanted.Name);
             }
 
-            if (had is null && here is not null)
+            if (had is null && here is not null && !(refused.GetValueOrDefault(here.Id) > tools.Time.GetUtcNow()))
             {
                 await PlugAsync(here, ct);
             }
@@ -57,11 +62,13 @@ internal sealed partial class VmOwner
         {
             record = tools.Devices.Attach(record, device, paths);
             await watch!.Monitor.ExecuteAsync("device_add", QemuHostDevices.Usb(device, paths), ct: ct);
+            refused.Remove(device.Id);
             LogPlugged(tools.Log, name, device.Id);
         }
         catch (Exception e) when (e is QmpException or QmpCommandException or IOException or VmNotReadyException)
         {
             LogDevice(tools.Log, name, device.Id, e.Message);
+            refused[device.Id] = tools.Time.GetUtcNow() + PlugPause;
             record = tools.Devices.Detach(tools.Records.All.First(one => one.Id == record.Id), device.Name, paths);
         }
     }

@@ -155,6 +155,13 @@ internal sealed partial class VmOwner
         }
         catch (Exception e) when (VmProblem.Of(e) is not null)
         {
+            if (record is not null)
+            {
+                var paths = VmPaths.Of(tools.Options, record.Id);
+                GuestTexts.Remove(paths);
+                record = tools.Devices.Release(record, paths);
+            }
+
             problem = VmProblem.Of(e)!;
             if (record is not null)
             {

@@ -222,7 +222,7 @@ internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDispos
         var ended = record!;
         if (ended.Run?.Tpm is { } tpm)
         {
-            await TpmEmulator.EndAsync(tpm, tools.Time);
+            await TpmEmulator.EndAsync(tpm, tools.CgroupOf(ended), tools.Time);
         }
 
         // A guest that ended by itself a moment before it was asked has ended as asked.

@@ -31,6 +31,8 @@ internal sealed class VmWatch : IAsyncDisposable
     /// <summary>Reason of a reset that the guest itself asked for.</summary>
     public const string GuestReset = "GuestReset";
 
+    private static readonly TimeSpan OneReset = TimeSpan.FromSeconds(1);
+
     private readonly Action woken;
     private readonly Task listening;
     private volatile VmHappenings seen;
@@ -66,6 +68,8 @@ internal sealed class VmWatch : IAsyncDisposable
         "GUEST_PANICKED" => before with { IsPanicked = true },
         // QEMU names it first and resets the guest then.
         "WATCHDOG" => before with { IsWatchdogExpired = true },
+        // SeaBIOS resets a machine twice more by itself, within a tenth of a second.
+        "RESET" when happened.At - before.LastReset?.At < OneReset => before,
         "RESET" when happened.Flag("guest") => before with
         {
             Resets = before.Resets + 1,

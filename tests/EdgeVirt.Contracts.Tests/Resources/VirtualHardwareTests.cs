@@ -80,6 +80,7 @@ internal sealed class VirtualHardwareTests
         Refuses($"firmwareConfig: [{{name: opt/{new string('a', 52)}, value: a}}]", "firmwareConfig[0].name", "5 to 55");
         Refuses($"devices: [{Many(17, i => $"{{name: d{i}, usb: {{port: 1-{i}}}}}")}]", "devices", "up to 16");
         Refuses($"devices: [{Many(5, i => $"{{name: d{i}, serial: {{path: /dev/ttyS{i}}}}}")}]", "devices", "up to 4 of them serial");
+        Refuses($"devices: [{Many(16, i => $"{{name: d{i}, pci: {{address: '0000:03:{i:x2}.0'}}}}")}], disks: [{Many(4, i => $"{{name: d{i}, empty: {{}}, size: 1Gi}}")}]", "devices", "more than the 20 devices");
         Refuses(Micro + "devices: [{name: a, usb: {port: 1-1}}]", "devices", "use Q35");
     }
 

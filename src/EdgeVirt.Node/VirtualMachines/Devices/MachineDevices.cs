@@ -50,7 +50,7 @@ internal sealed class MachineDevices(VmRecords records, IReadOnlyList<DeclaredDe
     }
 
     /// <summary>Writes down that a machine has them, and makes them ready for its QEMU.</summary>
-    /// <returns>The record as it is now; what was begun stands in it also when this fails.</returns>
+    /// <returns>The record as it is now. Where this fails, what was begun is taken back.</returns>
     /// <exception cref="VmNotReadyException">Another machine was faster, or one cannot be bound.</exception>
     /// <exception cref="IOException">The kernel refused.</exception>
     public VmRecord Take(VmRecord record, VirtualMachineSpec spec, IReadOnlyList<HostDevice> devices, VmPaths paths)
@@ -71,12 +71,20 @@ internal sealed class MachineDevices(VmRecords records, IReadOnlyList<DeclaredDe
             record = records.Put(record with { Devices = [.. devices.Select(VmDevice.Of)], Pluggable = hotPluggable });
         }
 
-        foreach (var device in devices)
+        try
         {
-            Ready(device, record, paths);
-        }
+            foreach (var device in devices)
+            {
+                Ready(device, record, paths);
+            }
 
-        return record;
+            return record;
+        }
+        catch
+        {
+            Release(record, paths);
+            throw;
+        }
     }
 
     /// <summary>Gives back what a machine has.</summary>
@@ -134,7 +142,11 @@ internal sealed class MachineDevices(VmRecords records, IReadOnlyList<DeclaredDe
     /// <summary>Lets go of a USB device.</summary>
     public VmRecord Detach(VmRecord record, string name, VmPaths paths)
     {
-        File.Delete(paths.Node(name));
+        if (Directory.Exists(paths.Nodes))
+        {
+            File.Delete(paths.Node(name));
+        }
+
         lock (gate)
         {
             return records.Put(record with { Devices = [.. record.Devices.Where(device => device.Name != name)] });

@@ -17,7 +17,7 @@ internal sealed class PciBus(HostRoots roots, Action<string, string>? write = nu
     // Who only holds a device, and leaves its group to VFIO.
     private static readonly string[] Harmless = [Vfio, "pci-stub", "pcieport", "shpchp"];
     private readonly Action<string, string> write = write ?? ((path, text) => File.WriteAllText(path, text));
-    private readonly PciUse use = new(roots);
+    private readonly NodeUse use = new(roots);
 
     /// <summary>The device, which a guest may have.</summary>
     /// <exception cref="DeviceMissingException">It is not there.</exception>
@@ -75,7 +75,13 @@ internal sealed class PciBus(HostRoots roots, Action<string, string>? write = nu
             throw DeviceProblems.Refused($"device '{name}': the node's kernel has no driver vfio-pci at hand; load it (modprobe vfio-pci, for good by a line in /etc/modules-load.d)");
         }
 
-        Rebind(address, Vfio);
+        write(Override(address), Vfio);
+        if (DriverOf(address) is not null)
+        {
+            write(Unbind(address), address);
+        }
+
+        write(Probe, address);
         if (DriverOf(address) != Vfio)
         {
             GiveBack(address);
@@ -87,22 +93,25 @@ internal sealed class PciBus(HostRoots roots, Action<string, string>? write = nu
     /// <exception cref="IOException">The kernel refused.</exception>
     public void GiveBack(string address)
     {
-        if (Directory.Exists(At(address)))
+        if (!Directory.Exists(At(address)))
         {
-            Rebind(address, "\n");
-        }
-    }
-
-    private void Rebind(string address, string driver)
-    {
-        write(Path.Combine(At(address), "driver_override"), driver);
-        if (DriverOf(address) is not null)
-        {
-            write(Path.Combine(At(address), "driver/unbind"), address);
+            return;
         }
 
-        write(Path.Combine(roots.Sys, "bus/pci/drivers_probe"), address);
+        write(Override(address), "\n");
+        if (DriverOf(address) == Vfio)
+        {
+            write(Unbind(address), address);
+        }
+
+        write(Probe, address);
     }
+
+    private string Probe => Path.Combine(roots.Sys, "bus/pci/drivers_probe");
+
+    private string Override(string address) => Path.Combine(At(address), "driver_override");
+
+    private string Unbind(string address) => Path.Combine(At(address), "driver/unbind");
 
     private string At(string address) => Path.Combine(roots.Sys, "bus/pci/devices", address);
 

@@ -59,7 +59,7 @@ internal static class TpmEmulator
             paths.TpmLog);
         if (!cgroups.Enter(process.Pid, cgroup) && !HasEnded(process))
         {
-            await EndAsync(process, time);
+            Processes.Signal(process, Kill);
             throw new VmStartException($"swtpm cannot be put into the control group {cgroup}");
         }
 
@@ -69,7 +69,7 @@ internal static class TpmEmulator
         {
             if (HasEnded(process) || time.GetElapsedTime(began) > StartTimeout)
             {
-                await EndAsync(process, time);
+                await EndAsync(process, cgroup, time);
                 throw new VmStartException($"swtpm, which emulates its TPM, did not start: {File.ReadAllText(paths.TpmLog).Trim()}");
             }
 
@@ -83,8 +83,17 @@ internal static class TpmEmulator
     public static bool HasEnded(ProcessIdentity process) => !Processes.IsAlive(process);
 
     /// <summary>Sees it end after its QEMU; one that does not is killed.</summary>
-    public static async Task EndAsync(ProcessIdentity process, TimeProvider time)
+    /// <param name="process">Which.</param>
+    /// <param name="cgroup">The machine's: start times repeat from boot to boot, and a process that is not in the group is somebody else's.</param>
+    /// <param name="time">Measures the waits.</param>
+    /// <exception cref="IOException">It does not end.</exception>
+    public static async Task EndAsync(ProcessIdentity process, string cgroup, TimeProvider time)
     {
+        if (Processes.IsAlive(process) && !Processes.IsInCgroup(process.Pid, cgroup))
+        {
+            return;
+        }
+
         var began = time.GetTimestamp();
         var killed = false;
         while (!LastingProcess.HasEnded(process, out _))

@@ -9,10 +9,11 @@ namespace EdgeVirt.Node.VirtualMachines.Devices;
 internal sealed class UsbBus(HostRoots roots)
 {
     private const string HubClass = "09";
+    private readonly NodeUse use = new(roots);
 
     /// <summary>The one device that fits.</summary>
     /// <exception cref="DeviceMissingException">None does.</exception>
-    /// <exception cref="VmNotReadyException">Several do, or it is a hub.</exception>
+    /// <exception cref="VmNotReadyException">Several do, it is a hub, or the node itself uses it.</exception>
     public HostDevice.Usb Find(string name, VirtualUsbDevice wanted)
     {
         var fitting = Ports().Where(port => Fits(port, wanted)).ToList();
@@ -20,6 +21,7 @@ internal sealed class UsbBus(HostRoots roots)
         {
             [] => throw new DeviceMissingException($"device '{name}': there is no USB device {Described(wanted)} on the node; plug it in"),
             [var port] when Read(port, "bDeviceClass") == HubClass => throw DeviceProblems.Refused($"device '{name}': {port} is a USB hub, which cannot be handed on; name the device behind it"),
+            [var port] when use.Of(Path.Combine(roots.Sys, "bus/usb/devices", port)) is { } used => throw DeviceProblems.InUse($"device '{name}': USB device {port} is in use by the node: it is {used}"),
             [var port] => new HostDevice.Usb(name, port, NumberOf(port) ?? throw new DeviceMissingException($"device '{name}': USB device {port} has just gone; plug it in")),
             _ => throw DeviceProblems.Refused($"device '{name}': several USB devices are {Described(wanted)}, at the ports {string.Join(", ", fitting)}; say which by its port"),
         };

@@ -83,6 +83,8 @@ internal sealed class FakeSys : IDisposable
             case "unbind":
                 File.Delete(Path.Combine(Device(text), "driver"));
                 break;
+            case "drivers_probe" when DriverOf(text) is not null:
+                break;
             case "drivers_probe":
                 if ((overrides.GetValueOrDefault(text) ?? own.GetValueOrDefault(text)) is { } driver)
                 {

@@ -43,6 +43,16 @@ public sealed class HostDevicesTests
     }
 
     [Test]
+    public void A_USB_disk_that_the_node_has_mounted_is_refused()
+    {
+        sys.AddUsb("1-1", "0781", "5581", "189:5");
+        FakeSys.Put(Path.Combine(sys.Roots.Sys, "bus/usb/devices/1-1/1-1:1.0/host6/target6:0:0/6:0:0:0/block/sdb/dev"), "8:16\n");
+        Assert.That(Usb(null, null, "1-1").Port, Is.EqualTo("1-1"));
+        FakeSys.Put(Path.Combine(sys.Roots.Proc, "self/mountinfo"), "25 1 8:16 / /mnt rw - vfat /dev/sdb rw\n");
+        Assert.That(() => Usb(null, null, "1-1"), Refusal(ReadyReasons.DeviceInUse, "disk sdb", "mounted at /mnt"));
+    }
+
+    [Test]
     public void A_PCI_device_bound_to_vfio_goes_with_a_group_of_bridges_and_harmless_drivers()
     {
         sys.AddPci(Card, "vfio-pci", "7");

@@ -2,6 +2,7 @@ using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Tests.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines;
+using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Testing;
 
 namespace EdgeVirt.Node.Tests.VirtualMachines.Devices;
@@ -75,6 +76,42 @@ public sealed class RealSerialTests
         status = await board.Agent.UntilAsync("router", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.StartFailed));
         Assert.That(status.Conditions[0].Message, Does.Contain("host usb device").And.Not.Contain("Permission denied"));
         Assert.That(board.Agent.Records.All.Single().Devices, Is.Empty, "given back");
+    }
+
+    [Test]
+    public async Task A_USB_device_that_is_unplugged_goes_from_the_guest_and_the_status_says_so()
+    {
+        using var sys = new FakeSys();
+        board = await ConsoleBoard.StartAsync("bb sleep 1000", sys.Roots);
+        if (board is null)
+        {
+            return;
+        }
+
+        var machine = ConsoleBoard.Machine(VirtualDisplayType.None);
+        await board.DesireAsync(machine);
+        await board.Agent.UntilAsync("router", now => now.State == VirtualMachineState.Running);
+        // As if it had been started with one, which no machine without USB can be: the next agent finds it in the record, and not on the node.
+        var stick = new VirtualDeviceSpec { Name = "stick", Usb = new VirtualUsbDevice { Port = "1-1" } };
+        var record = board.Agent.Records.All.Single();
+        board.Agent.Records.Put(record with { Pluggable = [stick], Devices = [new VmDevice("stick", "USB device 1-1 (189:5)")] });
+        await board.RestartAsync();
+        var status = await board.Agent.UntilAsync("router", now => now.Conditions.Is(ConditionTypes.DevicesPlugged, ConditionStatus.False, DevicesPluggedReasons.Unplugged));
+        Assert.That((status.State, board.Agent.Records.All.Single().Devices.Count), Is.EqualTo((VirtualMachineState.Running, 0)));
+
+        // Back again, but QEMU does not take it: the machine runs on without, and its node is taken back.
+        sys.AddUsb("1-1", "0403", "6001", "1:3");
+        for (var i = 0; i < 60; i++)
+        {
+            await board.Agent.Reconciler.ReconcileAsync(default);
+            await Task.Delay(100);
+        }
+
+        Assert.That((board.Agent.Records.All.Single().Devices.Count, File.Exists(board.Paths.Node("stick"))), Is.EqualTo((0, false)));
+        Assert.That(Directory.Exists(board.Paths.Nodes), "it was tried");
+        await board.DesireAsync();
+        await board.Agent.UntilGoneAsync("router");
+        Assert.That(Directory.Exists(board.Paths.Nodes), Is.False);
     }
 
     private static DesiredVirtualMachine With(string path)

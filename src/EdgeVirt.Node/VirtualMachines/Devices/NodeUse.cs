@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace EdgeVirt.Node.VirtualMachines.Devices;
 
-/// <summary>What a node has of a PCI device that it cannot do without.</summary>
-internal sealed class PciUse(HostRoots roots)
+/// <summary>What a node has of a device that it cannot do without.</summary>
+internal sealed class NodeUse(HostRoots roots)
 {
     // Deeper than any disk or card lies below its controller.
     private const int MostDepth = 9;

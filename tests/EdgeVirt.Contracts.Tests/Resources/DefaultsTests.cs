@@ -31,7 +31,7 @@ public sealed class DefaultsTests
             Is.EqualTo("""{"desiredInstances":1,"readyInstances":0,"instances":[{"node":"n","observedGeneration":0,"address":"a","containers":[],"conditions":[]}],"conditions":[]}"""));
         Assert.That(
             JsonSerializer.Serialize(new VirtualMachineStatus { Instances = [new VirtualMachineInstanceStatus { Node = "n" }] }, ContractsJson.Default.VirtualMachineStatus),
-            Is.EqualTo("""{"desiredInstances":0,"readyInstances":0,"instances":[{"node":"n","observedGeneration":0,"state":"Waiting","restartCount":0,"conditions":[]}],"conditions":[]}"""));
+            Is.EqualTo("""{"desiredInstances":0,"readyInstances":0,"instances":[{"node":"n","observedGeneration":0,"state":"Waiting","restartCount":0,"resetCount":0,"conditions":[]}],"conditions":[]}"""));
     }
 
     [Test]

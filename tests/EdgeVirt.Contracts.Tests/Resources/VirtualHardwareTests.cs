@@ -16,7 +16,7 @@ internal sealed class VirtualHardwareTests
             smbios: {serial: SN-1, sku: 'a,b', family: meters, version: '3', oemStrings: [{value: 'io.systemd.credential:site=oslo'}, {valueFrom: {secretKeyRef: {name: s, key: cred}}}]},
             firmwareConfig: [{name: opt/org.example/site, value: harbour}, {name: opt/org.example/token, valueFrom: {secretKeyRef: {name: s, key: token, optional: true}}}],
             ignition: {config: '{"ignition": {"version": "3.4.0"}}'}, watchdog: {action: Poweroff}, tpm: {model: Tis},
-            devices: [{name: stick, usb: {vendor: 0403, product: '6001', port: 1-1.2}}, {name: card, pci: {address: '0000:03:00.0', managed: true}}, {name: line, serial: {path: /dev/ttyUSB0}}, {name: gps, serial: {name: gps}}]
+            devices: [{name: stick, usb: {vendor: '0403', product: '6001', port: 1-1.2}}, {name: card, pci: {address: '0000:03:00.0', managed: true}}, {name: line, serial: {path: /dev/ttyUSB0}}, {name: gps, serial: {name: gps}}]
             """.ReplaceLineEndings(" "));
         Assert.That(result.Errors, Is.Empty);
         var spec = result.Resources.Single().SpecOf<VirtualMachineSpec>();

@@ -109,9 +109,10 @@ public sealed class RealSerialTests
 
         Assert.That((board.Agent.Records.All.Single().Devices.Count, File.Exists(board.Paths.Node("stick"))), Is.EqualTo((0, false)));
         Assert.That(Directory.Exists(board.Paths.Nodes), "it was tried");
+        var nodes = board.Paths.Nodes;
         await board.DesireAsync();
         await board.Agent.UntilGoneAsync("router");
-        Assert.That(Directory.Exists(board.Paths.Nodes), Is.False);
+        Assert.That(Directory.Exists(nodes), Is.False);
     }
 
     private static DesiredVirtualMachine With(string path)

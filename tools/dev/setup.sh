@@ -37,12 +37,14 @@ podman|test bench|makes images for tests, is compared with
 buildah|test|makes images for tests
 docker.io|test bench|makes images for tests, is compared with
 docker-cli|test bench|is the command of docker.io from Debian 13 on
-mmdebstrap|test debian|makes the plain Debian that tests boot
+mmdebstrap|test debian|makes the Debian disks that tests boot
+openssh-client|test|logs in at that Debian in a virtual machine
 qemu-system-x86|up fast test|runs virtual machines, and the machine that plain Debian boots on
 qemu-system-arm|fast test|runs the arm64 guest that proves KVM
 qemu-utils|up fast test|looks at and makes disks of virtual machines
 ovmf|up fast test|is the UEFI of virtual machines
 swtpm|up fast test|is the TPM of virtual machines
+qemu-efi-aarch64|fast test|is the UEFI of the arm64 guest of tests
 xorriso|up fast test|writes what cloud-init is told
 xz-utils|fast test|makes a disk that has to be refused
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine

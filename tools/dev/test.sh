@@ -29,8 +29,11 @@ cmd_test() {
       for name in agent cli hub aot-smoke; do publish_part "$name" arm64; done
     fi
     cmd_image sample
-    # A minute when it is made for the first time, so only for those who boot it.
-    case $filter in "" | *Debian* | *SystemTests*) if emulates_debian; then cmd_image debian; fi ;; esac
+    # A minute each when they are made for the first time, so only for those who boot them.
+    if emulates_debian; then
+      case $filter in "" | *Debian* | *SystemTests*) cmd_image debian ;; esac
+      case $filter in "" | *Cloud* | *VirtualMachines* | *Node.Tests*) cmd_image debian-cloud ;; esac
+    fi
   fi
   cmd_image busybox
   cmd_build

@@ -22,10 +22,12 @@ internal sealed class MachineAgent : IAsyncDisposable
     private readonly StoreFiles files;
     private readonly AccelerationProbe probe;
     private readonly HttpClient http = new();
-    private readonly CancellationTokenSource patience = new(TimeSpan.FromSeconds(120));
+    private readonly CancellationTokenSource patience;
 
-    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null, long minFree = 0, HostRoots? roots = null)
+    public MachineAgent(
+        NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null, long minFree = 0, HostRoots? roots = null, TimeSpan? patience = null)
     {
+        this.patience = new CancellationTokenSource(patience ?? TimeSpan.FromSeconds(120));
         var time = clock ?? TimeProvider.System;
         var quarantine = new Quarantine(options, time, NullLogger<Quarantine>.Instance);
         files = new StoreFiles(options, quarantine, new StorageHealth(quarantine, time), NullLogger<StoreFiles>.Instance);

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Text.Json;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.VirtualMachines.Qemu;
@@ -74,15 +74,20 @@ public sealed class AccelerationProbeTests
         Assert.That(found.Reason, Is.EqualTo(found.IsKvm ? AcceleratedReasons.Accelerated : AcceleratedReasons.KvmUnproven));
         Assert.That(found.Best.Kvm, Is.EqualTo(found.IsKvm));
 
+        // What nobody would find, so that whoever says it has read it.
+        var kept = directory.Combine("acceleration.json");
+        var read = found with { Message = "as it was kept" };
+        Keep(SystemFacts.BootId!, read);
         using var next = new AccelerationProbe(options);
-        var watch = Stopwatch.StartNew();
-        Assert.That(await next.FindAsync(default), Is.EqualTo(found));
-        Assert.That(watch.ElapsedMilliseconds, Is.LessThan(500), "read, not asked again");
+        Assert.That(await next.FindAsync(default), Is.EqualTo(read), "read, not asked again");
 
-        File.WriteAllText(directory.Combine("acceleration.json"), File.ReadAllText(directory.Combine("acceleration.json")).Replace(SystemFacts.BootId!, "another", StringComparison.Ordinal));
+        Keep("another", read);
         using var afterReboot = new AccelerationProbe(options);
         Assert.That(await afterReboot.FindAsync(default), Is.EqualTo(found));
-        Assert.That(File.ReadAllText(directory.Combine("acceleration.json")), Does.Contain(SystemFacts.BootId!), "asked again");
+        Assert.That(File.ReadAllText(kept), Does.Contain(SystemFacts.BootId!), "asked again");
+
+        void Keep(string bootId, AccelerationResult result) =>
+            File.WriteAllBytes(kept, JsonSerializer.SerializeToUtf8Bytes(new KeptAcceleration(bootId, result), AccelerationJson.Default.KeptAcceleration));
     }
 
     [Test]

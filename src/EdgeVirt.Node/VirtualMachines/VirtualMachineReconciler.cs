@@ -20,6 +20,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
     private DesiredSnapshot? applied;
     private bool reclaimed;
     private bool recovered;
+    private int disposed;
 
     public event Action? Woken;
 
@@ -107,6 +108,12 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
     public async ValueTask DisposeAsync()
     {
+        // The container has it under two types, and disposes of it for each.
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
         await lifetime.CancelAsync();
         foreach (var work in works.Values)
         {

@@ -23,6 +23,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
     private bool reclaimed;
     private bool recovered;
     private volatile bool goesDown;
+    private int disposed;
 
     public event Action? Woken;
 
@@ -111,6 +112,12 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
     public async ValueTask DisposeAsync()
     {
+        // The container has it under two types, and disposes of it for each.
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
         tools.Cpus.Changed -= KickAll;
         await lifetime.CancelAsync();
         foreach (var work in works.Values)

@@ -107,6 +107,8 @@ internal sealed class MachineAgent : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Reconciler.DisposeAsync();
+        // As the container does, which has it under two types.
+        await Reconciler.DisposeAsync();
         Network.Dispose();
         await Store.DisposeAsync();
         probe.Dispose();

@@ -47,7 +47,12 @@ public sealed class RealCli
 
     /// <summary>Runs it at a terminal of its own to its end; what it shows comes back.</summary>
     public (int ExitCode, string Output, string Error) TryAtTerminal(params IReadOnlyList<string> arguments) =>
-        Command.Try("script", "--quiet", "--return", "--command", string.Join(' ', Line(arguments).Prepend("env").Select(Quoted)), "/dev/null");
+        Command.Try("script", "--quiet", "--return", "--command", Quoted(arguments), "/dev/null");
+
+    /// <summary>Starts it at a terminal of its own, at which the test types.</summary>
+    /// <param name="name">Path that names of files begin with.</param>
+    /// <param name="arguments">As above.</param>
+    public TerminalSession StartAtTerminal(string name, params IReadOnlyList<string> arguments) => new("exec " + Quoted(arguments), name);
 
     /// <summary>Starts it and leaves it running.</summary>
     public ChildProcess Start(string logFile, params IReadOnlyList<string> arguments) => ChildProcess.Start("env", Line(arguments), logFile);
@@ -61,6 +66,8 @@ public sealed class RealCli
         var own = arguments.TakeWhile(argument => argument != "--").ToList();
         return [.. before, PublishedBinaries.Cli, .. own, .. after, .. arguments.Skip(own.Count)];
     }
+
+    private string Quoted(IReadOnlyList<string> arguments) => string.Join(' ', Line(arguments).Prepend("env").Select(Quoted));
 
     private static string Quoted(string argument) => $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

@@ -21,6 +21,8 @@ public sealed class RealNode : IAsyncDisposable
         Name = name;
         directory.Subdirectory("data");
         directory.Subdirectory("run");
+        // As the way to a node's data is everywhere: users of machines come to their disks.
+        File.SetUnixFileMode(directory.Path, File.GetUnixFileMode(directory.Path) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
     }
 
     /// <summary>Where it is on the network.</summary>

@@ -66,7 +66,7 @@ internal static class VirtualMachinesServices
         .AddSingleton<VirtualMachineReconciler>()
         .AddSingleton<IReconciler>(provider => provider.GetRequiredService<VirtualMachineReconciler>())
         .AddSingleton(provider => new NodeShutdown(
-            provider.GetRequiredService<VirtualMachineReconciler>(), ServiceManager.IsGoingDownAsync, provider.GetRequiredService<ILogger<NodeShutdown>>()))
+            provider.GetRequiredService<VirtualMachineReconciler>(), Systemd.IsGoingDownAsync, provider.GetRequiredService<ILogger<NodeShutdown>>()))
         .AddHostedService<BalloonWatch>()
         .AddConsoles();
 

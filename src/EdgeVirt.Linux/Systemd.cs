@@ -1,7 +1,7 @@
 namespace EdgeVirt.Linux;
 
 /// <summary>What systemd does with the whole system.</summary>
-public static class ServiceManager
+public static class Systemd
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 

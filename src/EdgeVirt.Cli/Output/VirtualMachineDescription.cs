@@ -56,7 +56,7 @@ internal static class VirtualMachineDescription
             var table = new TableView("DISK", "SIZE", "MODE", "SOURCE");
             foreach (var disk in disks)
             {
-                table.Add(disk.Name, disk.Size?.ToString() ?? "as its source", disk.ReadOnly ? "read-only" : "writable", SourceText(disk));
+                table.Add(disk.Name, disk.Size?.ToString() ?? "as its source", ModeText(disk), SourceText(disk));
             }
 
             to.Table(table);
@@ -107,6 +107,10 @@ internal static class VirtualMachineDescription
         : $"by {(boot?.Firmware?.Type ?? VirtualFirmwareType.Uefi).ToString().ToUpperInvariant()}";
 
     // What follows a '?' in an address may be a token.
+    private static string ModeText(VirtualDiskSpec disk) => disk.ReadOnly
+        ? "read-only"
+        : $"writable{(disk.Cache is { } cache ? $", cache {cache}" : "")}{(disk.Discard is { } discard ? $", discard {discard}" : "")}";
+
     private static string SourceText(VirtualDiskSpec disk) => disk switch
     {
         { Image: { } image } => $"{image.Reference}{(image.Path is { } path ? $" {path}" : "")}",

@@ -220,6 +220,35 @@ public sealed record VirtualDiskSpec
 
     /// <summary>The guest cannot write to it.</summary>
     public bool ReadOnly { get; init; }
+
+    /// <summary>When what the guest writes is on the node's disk; absent: <see cref="VirtualDiskCache.Writeback"/>. In force from its next start.</summary>
+    public VirtualDiskCache? Cache { get; init; }
+
+    /// <summary>What becomes of blocks that the guest gives back; absent: <see cref="VirtualDiskDiscard.Unmap"/>. In force from its next start.</summary>
+    public VirtualDiskDiscard? Discard { get; init; }
+}
+
+/// <summary>How a disk's writes reach the node's disk. In every way what the guest has flushed is there after a power cut.</summary>
+public enum VirtualDiskCache
+{
+    /// <summary>Through the node's page cache, on the disk when the guest flushes.</summary>
+    Writeback,
+
+    /// <summary>Through the page cache, on the disk before the guest is told; for guests that do not flush.</summary>
+    Writethrough,
+
+    /// <summary>Past the page cache (O_DIRECT), on the disk when the guest flushes: takes no memory of the node twice.</summary>
+    None,
+}
+
+/// <summary>What becomes of blocks that a guest gives back (TRIM).</summary>
+public enum VirtualDiskDiscard
+{
+    /// <summary>They take no room on the node any more.</summary>
+    Unmap,
+
+    /// <summary>They keep their room, so that it is there when the guest writes to them again.</summary>
+    Ignore,
 }
 
 /// <summary>A disk in an OCI artifact.</summary>

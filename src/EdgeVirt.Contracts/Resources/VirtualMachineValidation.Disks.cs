@@ -52,6 +52,11 @@ internal static partial class VirtualMachineValidation
             v.Add($"{path}.readOnly", "is not for an empty disk: nothing would ever be on it");
         }
 
+        if (disk.ReadOnly && (disk.Cache is not null || disk.Discard is not null))
+        {
+            v.Add($"{path}.{(disk.Cache is not null ? "cache" : "discard")}", "is about what a guest writes, and this disk is readOnly: leave it out");
+        }
+
         if (disk.Size is { } size && (size.Value < OneMebi || size.Value % Sector != 0))
         {
             v.Add($"{path}.size", $"'{size}' must be at least 1Mi and a multiple of {Sector} bytes");

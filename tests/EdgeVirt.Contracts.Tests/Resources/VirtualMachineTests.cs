@@ -143,6 +143,8 @@ internal sealed class VirtualMachineTests
     [TestCase("{name: a, image: {reference: 'r.local/d:1', path: /disk/../../a.img}}", "[0].image.path", "without '..'")]
     [TestCase("{name: a, empty: {}}", "[0].size", "required for an empty disk")]
     [TestCase("{name: a, empty: {}, size: 1Gi, readOnly: true}", "[0].readOnly", "nothing would ever be on it")]
+    [TestCase("{name: a, image: {reference: 'r.local/d:1'}, readOnly: true, cache: None}", "[0].cache", "leave it out")]
+    [TestCase("{name: a, image: {reference: 'r.local/d:1'}, readOnly: true, discard: Ignore}", "[0].discard", "leave it out")]
     [TestCase("{name: a, empty: {}, size: 1000Ki}", "[0].size", "at least 1Mi")]
     [TestCase("{name: a, empty: {}, size: 2000001}", "[0].size", "a multiple of 512")]
     [TestCase("{name: a, url: {location: 'https://m.local/a.img'}}", "[0].url.sha256", "required")]

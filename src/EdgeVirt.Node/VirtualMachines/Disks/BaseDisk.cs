@@ -21,6 +21,9 @@ internal sealed record DiskRecord
 
     /// <summary>What it began from; null: nothing.</summary>
     public BaseDisk? Base { get; init; }
+
+    /// <summary>How its machine was last started with it; null: as <see cref="DiskPolicy.Default"/>. Layers that are added while it runs follow it.</summary>
+    public DiskPolicy? Policy { get; init; }
 }
 
 [JsonSourceGenerationOptions(

@@ -71,8 +71,15 @@ internal sealed class MachineDisks(BaseDisks bases, DiskInspection inspection)
             record = await GrowAsync(record, (long)size.Value, (paths.Layer(spec.Name, top), top == 0 ? record.Format : DiskFormat.Qcow2), (path, user), ct);
         }
 
+        var policy = DiskPolicy.Of(spec);
+        if ((record.Policy ?? DiskPolicy.Default) != policy)
+        {
+            record = record with { Policy = policy };
+            Write(path, record);
+        }
+
         var file = SnapshotTree.FileOf(paths, record, chain, top, BeganFrom(record));
-        return new QemuDisk(spec.Name, file.Path, file.Format, spec.ReadOnly) { Node = file.Node, Backing = file.Backing };
+        return new QemuDisk(spec.Name, file.Path, file.Format, spec.ReadOnly) { Node = file.Node, Backing = file.Backing, Policy = policy };
     }
 
     /// <summary>What a disk began from; null: nothing.</summary>

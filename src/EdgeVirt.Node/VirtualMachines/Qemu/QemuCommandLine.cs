@@ -145,43 +145,43 @@ internal static class QemuCommandLine
     private static void AddDisk(List<string> args, QemuDisk disk, int number, VirtualMachineModel model, bool isBootable)
     {
         var node = disk.Node ?? DiskNodes.Of(disk.Name, layer: 0);
-        AddFile(args, disk.Name, disk, node, disk.ReadOnly);
+        AddFile(args, disk.Name, disk, node, disk.ReadOnly ? null : disk.Policy);
         args.AddRange(
         [
             "-device",
-            Invariant($"{Device("virtio-blk", model)},drive={node},id=disk{number}-device,serial={Escaped(disk.Name[..Math.Min(disk.Name.Length, SerialNumberLength)])},werror=stop,rerror=stop")
+            Invariant($"{Device("virtio-blk", model)},drive={node},id=disk{number}-device,serial={Escaped(disk.Name[..Math.Min(disk.Name.Length, SerialNumberLength)])},werror=stop,rerror=stop{(disk.Policy.Cache == VirtualDiskCache.Writethrough ? ",write-cache=off" : "")}")
                 + (isBootable ? Invariant($",bootindex={number}") : ""),
         ]);
     }
 
     // From the bottom up: QEMU wants to know a node before another one names it.
-    private static void AddFile(List<string> args, string disk, DiskFile file, string node, bool isReadOnly)
+    private static void AddFile(List<string> args, string disk, DiskFile file, string node, DiskPolicy? policy)
     {
         string? below = null;
         if (file.Backing is { } backing)
         {
             below = backing.Node ?? DiskNodes.BaseOf(disk);
-            AddFile(args, disk, backing, below, isReadOnly: true);
+            AddFile(args, disk, backing, below, policy: null);
         }
 
-        args.AddRange(["-blockdev", Node(node, Format(file, isReadOnly, below), file.Path, isShared: file.Node is null)]);
+        args.AddRange(["-blockdev", Node(node, Format(file, policy, below), file.Path, isShared: file.Node is null, policy)]);
     }
 
-    private static JsonObject Format(DiskFile file, bool isReadOnly, string? backingNode)
+    private static JsonObject Format(DiskFile file, DiskPolicy? policy, string? backingNode)
     {
         var format = new JsonObject { ["driver"] = file.Format == DiskFormat.Qcow2 ? "qcow2" : "raw" };
-        if (isReadOnly)
+        if (policy is null)
         {
             format["read-only"] = true;
         }
         else
         {
-            format["discard"] = "unmap";
+            policy.Describe(format);
         }
 
         if (file.Format == DiskFormat.Qcow2)
         {
-            if (isReadOnly && file.Node is not null)
+            if (policy is null && file.Node is not null)
             {
                 format["l2-cache-size"] = LayerCacheBytes;
             }
@@ -194,7 +194,7 @@ internal static class QemuCommandLine
     }
 
     // The format never comes from the file: a raw disk whose guest writes a header into it stays raw.
-    private static string Node(string name, JsonObject format, string path, bool isShared = true)
+    private static string Node(string name, JsonObject format, string path, bool isShared = true, DiskPolicy? policy = null)
     {
         format["node-name"] = name;
         var file = new JsonObject { ["driver"] = "file", ["filename"] = path };
@@ -206,9 +206,9 @@ internal static class QemuCommandLine
                 file["read-only"] = true;
             }
         }
-        else if (format["discard"] is not null)
+        else
         {
-            file["discard"] = "unmap";
+            policy?.Describe(file);
         }
 
         format["file"] = file;

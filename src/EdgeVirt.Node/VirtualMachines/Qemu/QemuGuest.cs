@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.VirtualMachines.Devices;
 
@@ -67,12 +68,37 @@ internal record DiskFile(string Path, DiskFormat Format)
     public string? Node { get; init; }
 }
 
+/// <summary>How what a guest writes to a disk is treated.</summary>
+/// <param name="Cache">When it is on the node's disk.</param>
+/// <param name="Discard">What becomes of what it gives back.</param>
+internal sealed record DiskPolicy(VirtualDiskCache Cache, VirtualDiskDiscard Discard)
+{
+    public static readonly DiskPolicy Default = new(VirtualDiskCache.Writeback, VirtualDiskDiscard.Unmap);
+
+    /// <summary>That of a disk's spec.</summary>
+    public static DiskPolicy Of(VirtualDiskSpec spec) => new(spec.Cache ?? Default.Cache, spec.Discard ?? Default.Discard);
+
+    /// <summary>Adds it to the description of a node of QEMU that is written to, and to the file below it.</summary>
+    public void Describe(JsonObject node)
+    {
+        node["discard"] = Discard == VirtualDiskDiscard.Unmap ? "unmap" : "ignore";
+        if (Cache == VirtualDiskCache.None)
+        {
+            node["cache"] = new JsonObject { ["direct"] = true };
+        }
+    }
+}
+
 /// <summary>A disk of a guest.</summary>
 /// <param name="Name">The guest sees its first 20 characters as the serial number.</param>
 /// <param name="Path">Its file.</param>
 /// <param name="Format">How that is written.</param>
 /// <param name="ReadOnly">The guest cannot write to it.</param>
-internal sealed record QemuDisk(string Name, string Path, DiskFormat Format, bool ReadOnly = false) : DiskFile(Path, Format);
+internal sealed record QemuDisk(string Name, string Path, DiskFormat Format, bool ReadOnly = false) : DiskFile(Path, Format)
+{
+    /// <summary>How what the guest writes is treated.</summary>
+    public DiskPolicy Policy { get; init; } = DiskPolicy.Default;
+}
 
 /// <summary>A network card.</summary>
 /// <param name="MacAddress">On the wire.</param>

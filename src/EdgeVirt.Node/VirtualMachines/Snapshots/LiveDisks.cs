@@ -22,18 +22,14 @@ internal static class LiveDisks
     private static readonly TimeSpan SwitchTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Has QEMU open a new layer, over nothing yet.</summary>
-    public static Task OpenAsync(QmpClient monitor, string node, string path, CancellationToken ct) => monitor.ExecuteAsync(
-        "blockdev-add",
-        new JsonObject
-        {
-            ["driver"] = "qcow2",
-            ["node-name"] = node,
-            ["discard"] = "unmap",
-            ["l2-cache-size"] = LayerCacheBytes,
-            ["backing"] = null,
-            ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = path, ["discard"] = "unmap" },
-        },
-        ct: ct);
+    public static Task OpenAsync(QmpClient monitor, string node, string path, DiskPolicy policy, CancellationToken ct)
+    {
+        var file = new JsonObject { ["driver"] = "file", ["filename"] = path };
+        var layer = new JsonObject { ["driver"] = "qcow2", ["node-name"] = node, ["l2-cache-size"] = LayerCacheBytes, ["backing"] = null, ["file"] = file };
+        policy.Describe(file);
+        policy.Describe(layer);
+        return monitor.ExecuteAsync("blockdev-add", layer, ct: ct);
+    }
 
     /// <summary>Has the guest write to new layers from one moment on: all of them, or none.</summary>
     public static Task SwitchAsync(QmpClient monitor, IEnumerable<(string Node, string Above)> disks, CancellationToken ct) => monitor.ExecuteAsync(

@@ -102,7 +102,7 @@ internal sealed partial class VmSnapshots(VmPaths paths, Unprivileged user, Snap
                 await MakeAboveAsync(disk, ct);
                 if (monitor is not null)
                 {
-                    await LiveDisks.OpenAsync(monitor, NewNode(disk), paths.Layer(disk.Disk, NewLayer(disk)), ct);
+                    await LiveDisks.OpenAsync(monitor, NewNode(disk), paths.Layer(disk.Disk, NewLayer(disk)), disks.First(one => one.Name == disk.Disk).Policy ?? DiskPolicy.Default, ct);
                 }
             }
 

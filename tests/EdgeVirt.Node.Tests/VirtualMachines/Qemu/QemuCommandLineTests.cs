@@ -149,6 +149,20 @@ public sealed class QemuCommandLineTests
         Assert.That(For(Guests.Of(VirtualMachineModel.Virt, acceleration: new QemuAcceleration(Kvm: true, "host"))), Does.Contain("virt,gic-version=host,dump-guest-core=off"));
     }
 
+    [TestCase(VirtualDiskCache.Writeback, VirtualDiskDiscard.Unmap, "\"discard\":\"unmap\"", 0)]
+    [TestCase(VirtualDiskCache.Writethrough, VirtualDiskDiscard.Unmap, "\"discard\":\"unmap\"", 0)]
+    [TestCase(VirtualDiskCache.None, VirtualDiskDiscard.Ignore, "\"discard\":\"ignore\",\"cache\":{\"direct\":true}", 1)]
+    public void A_disk_is_written_to_as_its_spec_says_and_what_it_began_from_is_not(VirtualDiskCache cache, VirtualDiskDiscard discard, string said, int direct)
+    {
+        var disk = new QemuDisk("root", "/disks/root", DiskFormat.Qcow2) { Backing = new DiskFile("/data/base/abc", DiskFormat.Raw), Policy = new DiskPolicy(cache, discard) };
+        var args = For(Guests.Of() with { Disks = [disk] });
+        var nodes = args.Where(word => word.StartsWith('{')).ToList();
+        Assert.That(nodes[1].Split(said), Has.Length.EqualTo(3), "the format and the file below it");
+        Assert.That(nodes[0], Does.Not.Contain("discard").And.Not.Contain("cache"));
+        Assert.That(string.Concat(nodes).Split("direct").Length - 1, Is.EqualTo(2 * direct));
+        Assert.That(args.Count(word => word.Contains("write-cache=off", StringComparison.Ordinal)), Is.EqualTo(cache == VirtualDiskCache.Writethrough ? 1 : 0));
+    }
+
     [Test]
     public void Layers_of_a_disk_are_given_from_the_bottom_up_and_only_the_top_one_is_written_to()
     {

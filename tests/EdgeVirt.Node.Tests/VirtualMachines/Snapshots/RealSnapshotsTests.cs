@@ -165,7 +165,7 @@ public sealed partial class RealSnapshotsTests
             foreach (var disk in disks)
             {
                 await SnapshotFiles.MakeAsync(paths.Layer(disk.Name, 1), new DiskFile(paths.Disk(disk.Name), disk.Format), disk.VirtualBytes, new Unprivileged(record.User), default);
-                await LiveDisks.OpenAsync(monitor, DiskNodes.Of(disk.Name, 1), paths.Layer(disk.Name, 1), default);
+                await LiveDisks.OpenAsync(monitor, DiskNodes.Of(disk.Name, 1), paths.Layer(disk.Name, 1), DiskPolicy.Default, default);
             }
 
             if (step >= 1)
@@ -262,6 +262,36 @@ public sealed partial class RealSnapshotsTests
         Assert.That(status.RestartCount, Is.Zero);
         await agent.DesireAsync(5, Machine(null, "20Mi", 5));
         await agent.UntilAsync("counter", now => now.Conditions.All(condition => condition.Type != ConditionTypes.DisksSized));
+    }
+
+    [Test]
+    public async Task A_disk_past_the_page_cache_stays_so_over_a_snapshot()
+    {
+        var machine = Machine(null, "8Mi", 1);
+        await agent.DesireAsync(1, machine with
+        {
+            Spec = machine.Spec with { Disks = [machine.Spec.Disks![0], machine.Spec.Disks[1] with { Cache = VirtualDiskCache.None, Discard = VirtualDiskDiscard.Ignore }] },
+        });
+        await UntilSaidAsync("FOUND 0 0.");
+        Assert.That(IsDirect("data"), Is.EqualTo((bool[])[true]));
+        Assert.That(IsDirect("root"), Is.EqualTo((bool[])[false]));
+        await CountsAsync(1);
+        await AskAsync(owner => owner.SnapshotAsync("a"));
+        await CountsAsync(2);
+        Assert.That(IsDirect("data"), Is.EqualTo((bool[])[true, true]), "the layer that the guest writes to now too");
+    }
+
+    // By the flags of the files that QEMU has open of a disk (proc(5), fdinfo; O_DIRECT of x86-64 and others).
+    private bool[] IsDirect(string disk)
+    {
+        const int Direct = 0x4000;
+        var pid = agent.Records.All.Single().Run!.Pid;
+        return
+        [
+            .. Directory.GetFiles($"/proc/{pid}/fd").Where(file => Path.GetFileName(new FileInfo(file).LinkTarget ?? "") is { } name && (name == disk || name.StartsWith(disk + ".", StringComparison.Ordinal)))
+                .Select(file => File.ReadLines($"/proc/{pid}/fdinfo/{Path.GetFileName(file)}").Single(line => line.StartsWith("flags:", StringComparison.Ordinal)))
+                .Select(line => (Convert.ToInt32(line.Split('\t')[1], 8) & Direct) != 0),
+        ];
     }
 
     private VmPaths Paths() => VmPaths.Of(options, agent.Records.All.Single().Id);

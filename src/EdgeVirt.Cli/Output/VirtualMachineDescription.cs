@@ -114,6 +114,7 @@ internal static class VirtualMachineDescription
     private static string SourceText(VirtualDiskSpec disk) => disk switch
     {
         { Image: { } image } => $"{image.Reference}{(image.Path is { } path ? $" {path}" : "")}",
+        { CloneOf: { } clone } => $"disk {clone.Disk} of {clone.Machine}{(clone.Snapshot is { } snapshot ? $", snapshot {snapshot}" : "")}",
         { Url: { } url } => $"{url.Location.Split('?')[0]} sha256:{url.Sha256.ToLowerInvariant()}",
         _ => "empty",
     };

@@ -200,7 +200,7 @@ public sealed record DirectKernelSpec
     public string? CommandLine { get; init; }
 }
 
-/// <summary>One disk: exactly one of image, url and empty.</summary>
+/// <summary>One disk: exactly one of image, url, cloneOf and empty.</summary>
 public sealed record VirtualDiskSpec
 {
     /// <summary>DNS label, unique within the machine; the guest sees it as the disk's serial number (its first 20 characters).</summary>
@@ -211,6 +211,9 @@ public sealed record VirtualDiskSpec
 
     /// <summary>From a web server.</summary>
     public DiskUrlSource? Url { get; init; }
+
+    /// <summary>From a disk of another virtual machine on the same node.</summary>
+    public DiskCloneSource? CloneOf { get; init; }
 
     /// <summary>Nothing on it; needs a size.</summary>
     public EmptyDiskSource? Empty { get; init; }
@@ -272,6 +275,19 @@ public sealed record DiskUrlSource
 
     /// <summary>SHA-256 of the file, 64 hexadecimal digits.</summary>
     public required string Sha256 { get; init; }
+}
+
+/// <summary>A disk of another virtual machine on the same node, as it is when this one is first started there.</summary>
+public sealed record DiskCloneSource
+{
+    /// <summary>The machine's name; it was started on the node before.</summary>
+    public required string Machine { get; init; }
+
+    /// <summary>The disk's name in it.</summary>
+    public required string Disk { get; init; }
+
+    /// <summary>The snapshot that has it; absent: as it is at that moment, while the machine goes on.</summary>
+    public string? Snapshot { get; init; }
 }
 
 /// <summary>A disk with nothing on it.</summary>

@@ -29,10 +29,10 @@ internal static partial class VirtualMachineValidation
 
     private static void Validate(VirtualDiskSpec disk, string path, Validation v)
     {
-        object?[] sources = [disk.Image, disk.Url, disk.Empty];
+        object?[] sources = [disk.Image, disk.Url, disk.CloneOf, disk.Empty];
         if (sources.Count(given => given is not null) != 1)
         {
-            v.Add(path, "give exactly one of image, url and empty");
+            v.Add(path, "give exactly one of image, url, cloneOf and empty");
         }
 
         if (disk.Image is { } image)
@@ -42,6 +42,7 @@ internal static partial class VirtualMachineValidation
         }
 
         Validate(disk.Url, $"{path}.url", v);
+        Validate(disk.CloneOf, $"{path}.cloneOf", v);
         if (disk.Empty is not null && disk.Size is null)
         {
             v.Add($"{path}.size", "is required for an empty disk, as 10Gi");
@@ -60,6 +61,22 @@ internal static partial class VirtualMachineValidation
         if (disk.Size is { } size && (size.Value < OneMebi || size.Value % Sector != 0))
         {
             v.Add($"{path}.size", $"'{size}' must be at least 1Mi and a multiple of {Sector} bytes");
+        }
+    }
+
+    private static void Validate(DiskCloneSource? source, string path, Validation v)
+    {
+        if (source is null)
+        {
+            return;
+        }
+
+        foreach (var (field, name) in (ReadOnlySpan<(string, string?)>)[("machine", source.Machine), ("disk", source.Disk), ("snapshot", source.Snapshot)])
+        {
+            if (name is not null && ResourceName.Problem(name) is { } problem)
+            {
+                v.Add($"{path}.{field}", $"'{name}' {problem}");
+            }
         }
     }
 

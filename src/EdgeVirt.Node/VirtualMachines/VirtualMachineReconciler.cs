@@ -137,6 +137,25 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         : works.TryGetValue(name, out var work) ? work.Owner
         : throw new SnapshotRefusedException($"there is no virtual machine '{name}' on this node", isMissing: true);
 
+    /// <summary>Asks something of a machine's owner, and waits for it.</summary>
+    /// <exception cref="SnapshotRefusedException">There is no such machine, or it refuses.</exception>
+    public async Task<T> AskAsync<T>(string machine, Func<VmOwner, Task<T>> ask, CancellationToken ct)
+    {
+        var owner = Find(machine);
+        var asked = ask(owner);
+        Ask(owner);
+        try
+        {
+            return await asked.WaitAsync(ct);
+        }
+        catch (OperationCanceledException)
+        {
+            // What is read holds files until it is disposed of, also when nobody waits for it any more.
+            _ = asked.ContinueWith(late => (late.Result as IDisposable)?.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw;
+        }
+    }
+
     /// <summary>Has a machine's owner look at what was asked of it.</summary>
     public void Ask(VmOwner owner) => OnWoken(owner.Name);
 
@@ -188,7 +207,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
 
     private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
     {
-        var owner = new VmOwner(name, tools) { NodeGoesDown = goesDown, TakenByOthers = () => works.Where(pair => pair.Key != name).Sum(pair => pair.Value.Owner.MemoryBytes) };
+        var owner = new VmOwner(name, tools) { NodeGoesDown = goesDown, CloneAsync = new DiskClones(this, tools).OpenAsync, TakenByOthers = () => works.Where(pair => pair.Key != name).Sum(pair => pair.Value.Owner.MemoryBytes) };
         owner.Woken += OnWoken;
         return new Work(owner);
     });

@@ -8,6 +8,7 @@ using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Memory;
 using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines.Qmp;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 using EdgeVirt.Node.VirtualMachines.Suspend;
 
 namespace EdgeVirt.Node.VirtualMachines;
@@ -145,7 +146,7 @@ internal sealed partial class VmOwner
 
             var devices = tools.Devices.Find(order.Machine.Spec, record);
             acceleration = await tools.Preparation.FindAccelerationAsync(ct);
-            var guest = await tools.Preparation.PrepareAsync(order.Machine, record, order.Document, TakenByOthers(), ct);
+            var guest = await tools.Preparation.PrepareAsync(order.Machine, record, order.Document, new VmSurroundings(TakenByOthers(), CloneAsync), ct);
             await LaunchAsync(guest with { HostDevices = devices }, order, ct);
             // QEMU has read them.
             GuestTexts.Remove(VmPaths.Of(tools.Options, record!.Id));
@@ -175,6 +176,9 @@ internal sealed partial class VmOwner
             return false;
         }
     }
+
+    /// <summary>Reads a disk of another machine; set by the reconciler.</summary>
+    public required Func<DiskCloneSource, CancellationToken, Task<SnapshotReading>> CloneAsync { get; init; }
 
     /// <summary>Memory that other machines take; set by the reconciler.</summary>
     public Func<long> TakenByOthers { get; set; } = () => 0;

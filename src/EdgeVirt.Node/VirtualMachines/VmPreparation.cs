@@ -11,11 +11,17 @@ using EdgeVirt.Node.VirtualMachines.CloudInit;
 using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Node.VirtualMachines.Disks;
 using EdgeVirt.Node.VirtualMachines.Qemu;
+using EdgeVirt.Node.VirtualMachines.Snapshots;
 
 namespace EdgeVirt.Node.VirtualMachines;
 
 /// <summary>Where the parts of machines come from.</summary>
 internal sealed record VmSources(IContainerImages Images, BaseDisks Bases, DiskDownload Downloads, MachineDisks Disks, AccelerationProbe Acceleration);
+
+/// <summary>What a machine finds on the node beside it.</summary>
+/// <param name="TakenBytes">Memory that other machines take.</param>
+/// <param name="CloneAsync">Reads a disk of one of them.</param>
+internal sealed record VmSurroundings(long TakenBytes, Func<DiskCloneSource, CancellationToken, Task<SnapshotReading>> CloneAsync);
 
 /// <summary>Puts on the node what a machine needs to start: nothing is started before all of it is there and sound.</summary>
 internal sealed class VmPreparation(NodeOptions options, VmSources sources)
@@ -30,10 +36,10 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
     /// <param name="wanted">The machine.</param>
     /// <param name="record">Who it is on the node, its network cards among it.</param>
     /// <param name="document">Has the Secrets that it names.</param>
-    /// <param name="takenBytes">Memory that other machines take.</param>
+    /// <param name="others">What there is beside it.</param>
     /// <param name="ct">Gives up.</param>
     /// <exception cref="Exception">See <see cref="VmProblem.Of"/>.</exception>
-    public async Task<QemuGuest> PrepareAsync(DesiredVirtualMachine wanted, VmRecord record, NodeDocument document, long takenBytes, CancellationToken ct)
+    public async Task<QemuGuest> PrepareAsync(DesiredVirtualMachine wanted, VmRecord record, NodeDocument document, VmSurroundings others, CancellationToken ct)
     {
         var spec = wanted.Spec with { Machine = ModelOf(wanted.Spec) };
         var paths = VmPaths.Of(options, record.Id);
@@ -46,7 +52,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
             Nics = [.. record.Cards.Select(card => card.Nic)],
             Acceleration = await AccelerationOfAsync(spec, ct),
         };
-        CheckNode(guest, takenBytes);
+        CheckNode(guest, others.TakenBytes);
         if (spec.Tpm is not null)
         {
             TpmEmulator.Require();
@@ -56,7 +62,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
         List<QemuDisk> disks = [];
         foreach (var disk in spec.Disks ?? [])
         {
-            disks.Add(await sources.Disks.EnsureAsync(disk, await SourceAsync(disk, paths, terms, ct), paths, user, ct));
+            disks.Add(await sources.Disks.EnsureAsync(disk, await SourceAsync(disk, paths, terms, others, ct), paths, user, ct));
         }
 
         if (spec.CloudInit is { } cloudInit)
@@ -108,7 +114,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
         }
     }
 
-    private async Task<BaseDisk?> SourceAsync(VirtualDiskSpec disk, VmPaths paths, PullTerms terms, CancellationToken ct)
+    private async Task<BaseDisk?> SourceAsync(VirtualDiskSpec disk, VmPaths paths, PullTerms terms, VmSurroundings others, CancellationToken ct)
     {
         // What a disk began from stays, wherever a tag leads by now; only one that is not written to follows it.
         if (!disk.ReadOnly && MachineDisks.Find(paths, disk.Name) is { } known)
@@ -119,6 +125,14 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
         if (disk.Url is { } url)
         {
             return await sources.Downloads.EnsureAsync(url, ct);
+        }
+
+        if (disk.CloneOf is { } clone)
+        {
+            using var reading = await others.CloneAsync(clone, ct);
+            await reading.WriteAsync(ct);
+            await using var copy = RegularFile.OpenRead(reading.Path);
+            return await sources.Bases.AddAsync(copy, ct);
         }
 
         if (disk.Image is not { } source)

@@ -133,8 +133,8 @@ internal sealed class VirtualMachineTests
     [TestCase("machine: MicroVm, display: {type: None}, boot: {kernel: {image: 'r.local/k:1', kernel: /vmlinuz}}")]
     public void What_can_boot_is_taken(string boot) => Assert.That(Parse($"{Memory}, {boot}").Errors, Is.Empty);
 
-    [TestCase("{name: a}", "[0]", "exactly one of image, url and empty")]
-    [TestCase("{name: a, empty: {}, size: 1Gi, image: {reference: 'r.local/d:1'}}", "[0]", "exactly one of image, url and empty")]
+    [TestCase("{name: a}", "[0]", "exactly one of image, url, cloneOf and empty")]
+    [TestCase("{name: a, empty: {}, size: 1Gi, image: {reference: 'r.local/d:1'}}", "[0]", "exactly one of image, url, cloneOf and empty")]
     [TestCase("{name: A, image: {reference: 'r.local/d:1'}}", "[0].name", "'A' must be lower-case")]
     [TestCase("{name: a, image: {reference: 'r.local/d:1'}}, {name: a, image: {reference: 'r.local/d:1'}}", "[1].name", "'a' is there twice")]
     [TestCase("{name: data-of-the-customer-1, empty: {}, size: 1Gi}, {name: data-of-the-customer-2, empty: {}, size: 1Gi}", "[1].name", "first 20 characters")]
@@ -145,6 +145,9 @@ internal sealed class VirtualMachineTests
     [TestCase("{name: a, empty: {}, size: 1Gi, readOnly: true}", "[0].readOnly", "nothing would ever be on it")]
     [TestCase("{name: a, image: {reference: 'r.local/d:1'}, readOnly: true, cache: None}", "[0].cache", "leave it out")]
     [TestCase("{name: a, image: {reference: 'r.local/d:1'}, readOnly: true, discard: Ignore}", "[0].discard", "leave it out")]
+    [TestCase("{name: a, cloneOf: {machine: b}}", "[0].cloneOf.disk", "required")]
+    [TestCase("{name: a, cloneOf: {machine: ../b, disk: root}}", "[0].cloneOf.machine", "'../b'")]
+    [TestCase("{name: a, cloneOf: {machine: b, disk: root, snapshot: 'A B'}}", "[0].cloneOf.snapshot", "'A B'")]
     [TestCase("{name: a, empty: {}, size: 1000Ki}", "[0].size", "at least 1Mi")]
     [TestCase("{name: a, empty: {}, size: 2000001}", "[0].size", "a multiple of 512")]
     [TestCase("{name: a, url: {location: 'https://m.local/a.img'}}", "[0].url.sha256", "required")]

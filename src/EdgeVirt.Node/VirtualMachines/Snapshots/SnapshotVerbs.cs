@@ -25,17 +25,17 @@ internal sealed class SnapshotVerbs(VirtualMachineReconciler machines, TimeProvi
     ];
 
     private async Task ListAsync(OpenChannel open, ServedChannel channel, CancellationToken ct) =>
-        await SendAsync(await AskAsync(open.SnapshotList.Machine, owner => owner.RequestAsync((all, _, _) => Task.FromResult(all.List())), ct), channel, ct);
+        await SendAsync(await machines.AskAsync(open.SnapshotList.Machine, owner => owner.RequestAsync((all, _, _) => Task.FromResult(all.List())), ct), channel, ct);
 
     private async Task CreateAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
         var wanted = open.SnapshotCreate.Snapshot;
         var name = wanted.Length > 0 ? wanted : "snapshot-" + time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
-        var taken = await AskAsync(open.SnapshotCreate.Machine, owner => owner.SnapshotAsync(name), ct);
+        var taken = await machines.AskAsync(open.SnapshotCreate.Machine, owner => owner.SnapshotAsync(name), ct);
         await SendAsync(new LocalSnapshotList { Items = [taken] }, channel, ct);
     }
 
-    private Task DeleteAsync(OpenChannel open, ServedChannel channel, CancellationToken ct) => AskAsync(
+    private Task DeleteAsync(OpenChannel open, ServedChannel channel, CancellationToken ct) => machines.AskAsync(
         open.SnapshotDelete.Machine,
         owner => owner.RequestAsync((all, _, _) =>
         {
@@ -44,7 +44,7 @@ internal sealed class SnapshotVerbs(VirtualMachineReconciler machines, TimeProvi
         }),
         ct);
 
-    private Task RestoreAsync(OpenChannel open, ServedChannel channel, CancellationToken ct) => AskAsync(
+    private Task RestoreAsync(OpenChannel open, ServedChannel channel, CancellationToken ct) => machines.AskAsync(
         open.SnapshotRestore.Machine,
         async owner =>
         {
@@ -56,30 +56,13 @@ internal sealed class SnapshotVerbs(VirtualMachineReconciler machines, TimeProvi
     private async Task ExportAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
         var (wanted, disk) = (open.SnapshotExport, open.SnapshotExport.Disk is { Length: > 0 } name ? name : null);
-        using var reading = await AskAsync(wanted.Machine, owner => owner.RequestAsync((all, monitor, stop) => all.ReadAsync(wanted.Snapshot, disk, monitor, stop)), ct);
+        using var reading = await machines.AskAsync(wanted.Machine, owner => owner.RequestAsync((all, monitor, stop) => all.ReadAsync(wanted.Snapshot, disk, monitor, stop)), ct);
         await reading.WriteAsync(ct);
         using var writer = new StreamMessageWriter(channel.SendAsync);
         await using var stream = new MessageWriteStream(DigestedMessages.Sending(writer.WriteAsync));
         await using var file = new FileStream(reading.Path, FileMode.Open, FileAccess.Read);
         await file.CopyToAsync(stream, ct);
         await stream.EndAsync(ct);
-    }
-
-    private async Task<T> AskAsync<T>(string machine, Func<VmOwner, Task<T>> ask, CancellationToken ct)
-    {
-        var owner = machines.Find(machine);
-        var asked = ask(owner);
-        machines.Ask(owner);
-        try
-        {
-            return await asked.WaitAsync(ct);
-        }
-        catch (OperationCanceledException)
-        {
-            // What is read holds files until it is disposed of, also when nobody waits for it any more.
-            _ = asked.ContinueWith(late => (late.Result as IDisposable)?.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-            throw;
-        }
     }
 
     private static async Task SendAsync(LocalSnapshotList list, ServedChannel channel, CancellationToken ct)

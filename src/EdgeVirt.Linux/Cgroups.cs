@@ -216,8 +216,10 @@ public sealed partial class Cgroups(string root = "/sys/fs/cgroup")
     }
 
     /// <summary>Removes an empty group in every hierarchy; one that is not there or not empty is left.</summary>
-    public void Remove(string path)
+    /// <returns>False: some of it is left. A process that has just ended can be in it for a moment yet.</returns>
+    public bool Remove(string path)
     {
+        var isGone = true;
         var below = path.TrimStart('/');
         IEnumerable<string> hierarchies = Layout == CgroupLayout.Unified ? [root] : Directory.EnumerateDirectories(root);
         foreach (var directory in hierarchies.Select(hierarchy => Path.Combine(hierarchy, below)).Where(Directory.Exists))
@@ -229,8 +231,11 @@ public sealed partial class Cgroups(string root = "/sys/fs/cgroup")
             catch (IOException)
             {
                 // Still in use: whoever removes the last process comes back.
+                isGone = false;
             }
         }
+
+        return isGone;
     }
 
     private string At(string controller, string path, string file) => Path.Combine(root, controller, path.TrimStart('/'), file);

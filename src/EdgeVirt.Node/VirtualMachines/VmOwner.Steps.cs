@@ -13,11 +13,14 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// <summary>The steps from what is to what is to be, and what is told of it.</summary>
 internal sealed partial class VmOwner
 {
+    private const int MostGroupLooks = 50;
+    private static readonly TimeSpan GroupLook = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan DevicePeriod = TimeSpan.FromSeconds(2);
 
     private VirtualMachineInstanceStatus? reported;
     private AccelerationResult? acceleration;
     private bool buttonPressed;
+    private int groupLooks;
 
     /// <summary>What an earlier run of the agent told.</summary>
     public void Adopt(ObservedVirtualMachine observed) => (reported, guestCards) = (observed.Status, observed.Status.Interfaces);
@@ -235,6 +238,15 @@ internal sealed partial class VmOwner
             return false;
         }
 
+        // Who removes its last trace is the last one who knows of the group.
+        if (!tools.Cgroups.Remove(tools.CgroupOf(off)) && ++groupLooks < MostGroupLooks)
+        {
+            await VmProcess.RemoveLeftoversAsync(tools.CgroupOf(off), tools.Cgroups, tools.Time, CancellationToken.None);
+            DueBy(tools.Time.GetUtcNow() + GroupLook);
+            return false;
+        }
+
+        groupLooks = 0;
         var paths = VmPaths.Of(tools.Options, off.Id);
         // After a boot not even its directory is there.
         if (File.Exists(paths.Seed))

@@ -45,9 +45,13 @@ public sealed class UefiArm64Tests
     private static async Task BootAsync(VmPaths paths, Func<UefiShell, Task> use)
     {
         var guest = Guests.Of(VirtualMachineModel.Virt, boot: new QemuBoot.Uefi(Code, paths.Variables));
+        // What the boot before left there is nobody's.
+        File.Delete(paths.Qmp);
+        File.Delete(paths.Serial);
         await using var process = ChildProcess.Start(Program, [.. QemuCommandLine.For(guest, paths)], paths.QemuLog);
-        await process.WaitUntilAsync("listening", () => Task.FromResult(File.Exists(paths.Qmp) && File.Exists(paths.Serial)), TimeSpan.FromSeconds(20));
-        await using var monitor = await QmpClient.ConnectAsync(paths.Qmp, QmpLimits.Default, TimeProvider.System, default);
+        QmpClient? connected = null;
+        await process.WaitUntilAsync("listening", async () => File.Exists(paths.Serial) && (connected = await TryConnectAsync(paths)) is not null, TimeSpan.FromSeconds(20));
+        await using var monitor = connected!;
         using var serial = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await serial.ConnectAsync(new UnixDomainSocketEndPoint(paths.Serial));
         // The guest waits for who is connected and does not read.
@@ -60,6 +64,19 @@ public sealed class UefiArm64Tests
         await use(shell);
         await monitor.ExecuteAsync("quit");
         await reading;
+    }
+
+    // The socket is there a moment before QEMU listens at it.
+    private static async Task<QmpClient?> TryConnectAsync(VmPaths paths)
+    {
+        try
+        {
+            return await QmpClient.ConnectAsync(paths.Qmp, QmpLimits.Default, TimeProvider.System, default);
+        }
+        catch (QmpException e) when (e.Fault == QmpFault.Closed)
+        {
+            return null;
+        }
     }
 
     private static async Task DrainAsync(Socket serial)

@@ -151,8 +151,17 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         catch (OperationCanceledException)
         {
             // What is read holds files until it is disposed of, also when nobody waits for it any more.
-            _ = asked.ContinueWith(late => (late.Result as IDisposable)?.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            _ = LetGoAsync(asked);
             throw;
+        }
+
+        static async Task LetGoAsync(Task<T> late)
+        {
+            await ((Task)late).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (late.IsCompletedSuccessfully && await late is IDisposable held)
+            {
+                held.Dispose();
+            }
         }
     }
 

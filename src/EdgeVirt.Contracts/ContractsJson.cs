@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeVirt.Contracts.Api;
+using EdgeVirt.Contracts.Boards;
 using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Contracts;
@@ -41,4 +42,7 @@ namespace EdgeVirt.Contracts;
 [JsonSerializable(typeof(NodeStatus))]
 [JsonSerializable(typeof(BoardClaimStatus))]
 [JsonSerializable(typeof(NodeDocument))]
+[JsonSerializable(typeof(BoardSettings))]
+[JsonSerializable(typeof(BoardDefinition))]
+[JsonSerializable(typeof(ImageManifest))]
 public sealed partial class ContractsJson : JsonSerializerContext;

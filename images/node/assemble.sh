@@ -38,3 +38,5 @@ make_boot_slot "$parts/boot.img"
 make_esp "$parts/esp.img"
 make_disk "$work/$name.img"
 publish_image
+# For who starts a kernel without a boot loader, and for who looks.
+mv "$parts/boot" "$work/boot"

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# In the tools' root: bootstrap.sh TAR ARCHITECTURE PACKAGES KERNEL SUITE BOOT-CODE. Boot code: packages that are unpacked to /usr/lib/edgevirt/boot-code and
-# not installed, as their scripts are made for machines that keep their boot code themselves.
+# In the tools' root: bootstrap.sh TAR ARCHITECTURE PACKAGES KERNEL SUITE makes the root that all boards of an architecture and kernel begin with.
 set -euo pipefail
-tar=$1 architecture=$2 packages=$3 kernel=$4 suite=$5 boot_code=$6
+tar=$1 architecture=$2 packages=$3 kernel=$4 suite=$5
 mirror=$(cat /images/.mirror)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -38,6 +37,6 @@ mmdebstrap --quiet --mode=root --variant=minbase --architectures="$architecture"
   --essential-hook="cp '$scratch/none.deb' \"\$1/none.deb\"; chroot \"\$1\" dpkg -i /none.deb >/dev/null; rm \"\$1/none.deb\"" \
   "${options[@]}" \
   --include="$packages" \
-  --customize-hook="/repo/images/node/boot-code.sh \"\$1\" '$architecture' '$boot_code'" \
+  --customize-hook="/repo/images/node/boot-code.sh \"\$1\" '$architecture' 'grub-efi-$architecture-signed shim-signed'" \
   --customize-hook="rm -rf \"\$1\"/var/cache/* \"\$1\"/var/log/* \"\$1\"/var/lib/apt/lists/*" \
   trixie "$tar" - <"$scratch/sources.list"

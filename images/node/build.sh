@@ -23,6 +23,14 @@ for program in agent/edgevirt-agent cli/edgevirt; do
   [ -x "$programs/$program" ] || { echo "${programs#"$repo"/}/$program is missing: run ./dev publish ${programs##*/} first" >&2; exit 1; }
 done
 
+# Without a key of your own (EDGEVIRT_IMAGE_KEY: a PEM file, or a URI that a provider of OpenSSL knows) one for development is made, once, and never leaves artifacts/.
+signing_key=${EDGEVIRT_IMAGE_KEY:-$repo/artifacts/keys/image-development.pem}
+if [ -z "${EDGEVIRT_IMAGE_KEY:-}" ] && [ ! -f "$signing_key" ]; then
+  mkdir -p "${signing_key%/*}"
+  (umask 077 && openssl ecparam -name prime256v1 -genkey -noout -out "$signing_key")
+  openssl pkey -in "$signing_key" -pubout -out "${signing_key%.pem}.pub.pem"
+fi
+
 images=$repo/artifacts/images/node
 target=$images/$board-$variant
 mkdir -p "$images"
@@ -30,7 +38,7 @@ make_tools "$images/.tools"
 version=${EDGEVIRT_IMAGE_VERSION:-13+$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d).0}
 
 key=$({ find "$here" "$repo/images/systemd" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat; cat "$description" "$programs/agent.inputs" "$programs/cli.inputs" "$images/.tools/.inputs"
-  echo "$variant $version $SOURCE_DATE_EPOCH"; cat "${EDGEVIRT_IMAGE_KEY:-/dev/null}"; } | sha256sum | cut -d' ' -f1)
+  echo "$variant $version $SOURCE_DATE_EPOCH"; openssl pkey -in "$signing_key" -pubout; } | sha256sum | cut -d' ' -f1)
 if [ -f "$target/manifest" ] && [ "$(cat "$target/.inputs" 2>/dev/null)" = "$key" ]; then
   echo "artifacts/images/node/$board-$variant is up to date"
   exit 0
@@ -42,6 +50,8 @@ trap "rm -rf --one-file-system '$work' '$scratch'" EXIT
 make_root "$work/root"
 in_tools "$images" /repo/images/node/assemble.sh "/images/${work##*/}" "$board" "$variant" "$version"
 
+manifest=$work/$(cat "$work/manifest")
+openssl dgst -sha256 -sign "$signing_key" "$manifest" | base64 -w 0 >"$manifest.sig"
 rm -rf --one-file-system "$work/root" "$work/parts"
 printf '%s\n' "$key" >"$work/.inputs"
 rm -rf --one-file-system "$target"

@@ -26,6 +26,7 @@ make_root_file_system() {
 # fat FILE SIZE LABEL ID DIRECTORY: a FAT file system with the directory's content, in a fixed order and of one moment.
 fat() {
   local entry
+  find "$5" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
   truncate -s "$2" "$1"
   mkfs.vfat -F 32 -s 1 -n "$3" -i "$4" --invariant "$1" >/dev/null
   (cd "$5" && find . -mindepth 1 -type d | LC_ALL=C sort) | while read -r entry; do mmd -i "$1" "::${entry#.}"; done
@@ -93,9 +94,9 @@ make_disk() {
   {
     echo "label: gpt"
     echo "label-id: $(uuid_of disk)"
-    # partition NAME TYPE SIZE FILE: its line, and its content into the image.
-    while read -r name type size file; do
-      echo "start=$((offset / 512)), size=$((size / 512)), type=$type, uuid=$(uuid_of "$name"), name=$name"
+    # Name, type, size and file of each: its line, and its content into the image.
+    while read -r label type size file; do
+      echo "start=$((offset / 512)), size=$((size / 512)), type=$type, uuid=$(uuid_of "$label"), name=$label"
       [ "$file" = - ] || dd if="$file" of="$image" bs=1M seek="$((offset / mib))" conv=notrunc,sparse status=none
       offset=$((offset + size))
     done <<TEXT

@@ -22,7 +22,7 @@ libraries() {
     while read -r name; do
       case $seen in *" $name "*) continue ;; esac
       seen+="$name "
-      path=$(find "$base"/usr/lib/*-linux-gnu "$base"/usr/lib "$base"/usr/lib64 -maxdepth 1 -name "$name" 2>/dev/null | head -n 1)
+      path=$(find "$base"/usr/lib/*-linux-gnu "$base"/usr/lib -maxdepth 1 -name "$name" | head -n 1)
       [ -n "$path" ] || { echo "no library $name, which $file needs" >&2; return 1; }
       printf '%s\n' "${path#"$base"}"
       todo+=("$path")
@@ -39,10 +39,11 @@ make_initrd() {
   ln -s bin "$to/usr/sbin"
   install -m 0755 "$here/init" "$to/init"
   install -m 0755 "$root/usr/bin/busybox" "$root/usr/sbin/dmsetup" "$to/usr/bin/"
+  libraries "$root" "$root/usr/sbin/dmsetup" >"$parts/libraries"
   while read -r file; do
     mkdir -p "$to/${file%/*}"
     cp -L "$root$file" "$to$file"
-  done < <(libraries "$root" "$root/usr/sbin/dmsetup")
+  done <"$parts/libraries"
   # Where the loader is looked for differs; busybox is static and serves for all else.
   file=$(readelf -l "$root/usr/sbin/dmsetup" | sed -n 's#.*interpreter: \(.*\)\]#\1#p')
   [ -e "$to$file" ] || { mkdir -p "$to/usr${file%/*}"; cp -L "$root$file" "$to/usr$file"; }

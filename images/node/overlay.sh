@@ -42,6 +42,7 @@ units() { chroot "$root" systemctl --quiet "$@"; }
 
 enable_units() {
   local unit console
+  mount -t proc proc "$root/proc"
   units enable edgevirt-good.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service edgevirt-agent.service
   for unit in edgevirt-prepare.service; do [ ! -f "$root/usr/lib/systemd/system/$unit" ] || units enable "$unit"; done
   units mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-firstboot.service nftables.service \
@@ -50,7 +51,8 @@ enable_units() {
     case $console in tty[0-9]*) units mask "getty@$console.service" ;; *) units mask "serial-getty@$console.service" ;; esac
     if [ -f "$root/usr/lib/systemd/system/edgevirt-screen@.service" ]; then units enable "edgevirt-screen@$console.service"; fi
   done
-  units mask console-getty.service container-getty@.service autovt@.service
+  units mask getty@tty1.service console-getty.service container-getty@.service autovt@.service
+  units set-default multi-user.target
   if [ "$variant" = debug ]; then
     units enable ssh.service
     console=$(of_board '.consoles[-1]')
@@ -59,6 +61,7 @@ enable_units() {
     mkdir -p "$root/etc/systemd/system/serial-getty@.service.d"
     printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200,57600,38400,9600 - $TERM\n' >"$root/etc/systemd/system/serial-getty@.service.d/autologin.conf"
   fi
+  umount "$root/proc"
 }
 
 # make_sbom: SPDX 2.3, of the packages of the root and of the boot code.

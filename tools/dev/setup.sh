@@ -16,6 +16,7 @@ docker-registry|up test bench|serves images to nodes
 umoci|up test bench|makes OCI images
 skopeo|up test bench|copies images into the registry
 curl|up test bench|asks the hub and the sample page whether they answer
+openssl|image test|signs images
 jq|up test bench image|reads what the hub answers, and what boards are
 zsh|test|checks its completion script
 fish|test|checks its completion script

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Testing;
 using EdgeVirt.Testing.Boards;
@@ -38,7 +37,7 @@ public sealed class BoardTests(string kind, string architecture)
         fleet.Registry.Push(SampleImages.WebFor(architecture), "sample/web:1");
         fleet.Registry.Push(BoardGuest.Make(directory.Subdirectory("guest"), kind, architecture), "vm/guest:1");
         board = EmulatedBoard.Create(architecture, directory.Combine($"{kind}.img"), fleet.Network, 98);
-        await Card.FlashAsync(fleet, board, kind, Node);
+        Card.Flash(fleet, board, kind, Node);
         board.PowerOn();
         await WaitForNodeAsync();
     }
@@ -142,7 +141,7 @@ public sealed class BoardTests(string kind, string architecture)
         Assert.That(await Fleet.FetchAsync(board.Address, Patience), Does.Contain("EdgeVirt"));
     }
 
-    private Task WaitForNodeAsync() => HubApi.WaitForAsync(
+    private Task<NodeStatus> WaitForNodeAsync() => HubApi.WaitForAsync(
         "the board to be a Ready node",
         () => fleet.NodeStatusAsync(Node),
         now => now.Is("Ready", ConditionStatus.True),

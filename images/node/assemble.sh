@@ -39,4 +39,6 @@ make_esp "$parts/esp.img"
 make_disk "$work/$name.img"
 publish_image
 # For who starts a kernel without a boot loader, and for who looks.
+stat -c %s "$parts/root.img" >"$parts/boot/root.bytes"
 mv "$parts/boot" "$work/boot"
+rm "$work/$name.img"

@@ -38,6 +38,8 @@ podman|test bench|makes images for tests, is compared with
 buildah|test|makes images for tests
 docker.io|test bench|makes images for tests, is compared with
 docker-cli|test bench|is the command of docker.io from Debian 13 on
+dosfstools|fast test|makes FAT file systems like those of cards
+mtools|fast test bench|changes files of cards
 mmdebstrap|test debian image|makes the Debian disks that tests boot, and the node OS
 openssh-client|test|logs in at that Debian in a virtual machine
 qemu-system-x86|up fast test|runs virtual machines, and the machine that plain Debian boots on

@@ -204,6 +204,7 @@ cmd_bench() {
   for name in agent cli hub; do publish_part "$name" "$(native_architecture)"; done
   cmd_image busybox
   cmd_image sample
+  if [ "${1:-}" = node-os ]; then setup_for test; cmd_image qemu-arm64; fi
   step bench-build "Building the benchmarks" dotnet build -v q -c Release tests/EdgeVirt.Benchmarks
   dotnet tests/EdgeVirt.Benchmarks/bin/Release/net10.0/EdgeVirt.Benchmarks.dll "$@"
 }

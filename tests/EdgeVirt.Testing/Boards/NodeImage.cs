@@ -13,6 +13,9 @@ public sealed class NodeImage
     /// <summary>Its manifest.</summary>
     public string Manifest => Path.Combine(directory, File.ReadAllText(Path.Combine(directory, "manifest")).Trim());
 
+    /// <summary>Bytes of the root with its hash tree.</summary>
+    public long RootBytes => long.Parse(File.ReadAllText(Path.Combine(directory, "boot", "root.bytes")).Trim(), System.Globalization.CultureInfo.InvariantCulture);
+
     /// <summary>The kernel in its slot.</summary>
     public string Kernel => Path.Combine(directory, "boot", "vmlinuz");
 

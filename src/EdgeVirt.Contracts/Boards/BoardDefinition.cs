@@ -3,7 +3,7 @@ namespace EdgeVirt.Contracts.Boards;
 /// <summary>A kind of board, as <c>boards/&lt;name&gt;/board.json</c> states it. What builds, flashes and runs images reads it; no program decides by a board's name.</summary>
 public sealed record BoardDefinition
 {
-    /// <summary>Name, a DNS label; also what RAUC calls <c>compatible</c>, after <c>edgevirt-</c>.</summary>
+    /// <summary>Name, that of its directory: lower-case letters, digits, '-' and '_'; also what RAUC calls <c>compatible</c>, after <c>edgevirt-</c>.</summary>
     public required string Name { get; init; }
 
     /// <summary>One line for people.</summary>
@@ -24,7 +24,7 @@ public sealed record BoardDefinition
     /// <summary>Debian packages that this board needs beyond those of every node, such as firmware.</summary>
     public IReadOnlyList<string> Packages { get; init => field = value ?? []; } = [];
 
-    /// <summary>Kernel names of consoles, such as <c>ttyAMA0</c>, <c>tty1</c>; the last is <c>/dev/console</c>.</summary>
+    /// <summary>Kernel names of consoles, such as <c>ttyAMA0</c>, <c>tty1</c>, with the speed where it is not 115200 (<c>ttyS2,1500000n8</c>); the last is <c>/dev/console</c>.</summary>
     public required IReadOnlyList<string> Consoles { get; init; }
 
     /// <summary>Names that workloads may ask devices by, such as <c>modem</c>, and the device.</summary>

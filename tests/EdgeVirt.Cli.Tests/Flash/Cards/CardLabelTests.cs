@@ -1,6 +1,7 @@
 using System.Text;
 using System.Xml.Linq;
 using EdgeVirt.Cli.Flash.Cards;
+using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts.Boards;
 using EdgeVirt.Testing;
 
@@ -93,8 +94,7 @@ public sealed class CardLabelTests
     {
         var printer = new LabelPrinter(directory.Combine("labels", "today"));
         printer.Prepare();
-        using var run = new CardRun();
-        var terminal = new Output.Terminal { In = TextReader.Null, Out = TextWriter.Null, Error = new StringWriter(), Variable = _ => null, Time = TimeProvider.System };
+        var terminal = new Terminal { In = TextReader.Null, Out = TextWriter.Null, Error = new StringWriter(), Variable = _ => null, Time = TimeProvider.System };
         var files = printer.Print(Written, Label, terminal).Concat(printer.Print(Written with { Number = 8 }, Label, terminal)).ToList();
         Assert.That(files.Select(Path.GetFileName), Is.EqualTo(new[] { "oslo-17.svg", "oslo-17.png", "oslo-17-card-8.svg", "oslo-17-card-8.png" }));
         Assert.That(files, Has.All.Matches<string>(File.Exists));

@@ -75,11 +75,11 @@ public sealed class CardPlanTests
         run.Input = CardRun.Token("line-1") + "\n";
         using var plan = await run.ReadAsync(1, "--hub", "hub:8444", "--claim-token-file", "-");
         Assert.That((await plan.IssueAsync(1, CancellationToken.None)).Claim, Is.EqualTo("line-1"));
-        Assert.That(run.Refused(1, "--hub", "hub:8444", "--claim-token-file", "-", "--apn", "a", "--sim-pin-file", "-").Message, Does.Contain("both want standard input"));
+        Assert.That((await run.RefusedAsync(1, "--hub", "hub:8444", "--claim-token-file", "-", "--apn", "a", "--sim-pin-file", "-")).Message, Does.Contain("both want standard input"));
     }
 
     [Test]
-    public void What_is_wrong_is_said_before_anything_is_written()
+    public async Task What_is_wrong_is_said_before_anything_is_written()
     {
         (string Said, int Cards, string[] Args)[] cases =
         [
@@ -102,23 +102,21 @@ public sealed class CardPlanTests
             ("there is no batch", 1, ["--tokens", "/nowhere"]),
             ("--first-card -1", 1, ["--first-card", "-1"]),
         ];
-        Assert.Multiple(() =>
+        foreach (var (said, cards, args) in cases)
         {
-            foreach (var (said, cards, args) in cases)
-            {
-                Assert.That(run.Refused(cards, args).Message, Does.Contain(said));
-            }
-        });
-        var fault = run.Refused(1, "--settings", run.File("base.json", "{\"nodeNam\": \"a\"}"));
+            Assert.That((await run.RefusedAsync(cards, args)).Message, Does.Contain(said));
+        }
+
+        var fault = await run.RefusedAsync(1, "--settings", run.File("base.json", "{\"nodeNam\": \"a\"}"));
         Assert.That(fault.Errors.Single().Reason, Does.Contain("did you mean 'nodeName'?"));
     }
 
     [Test]
-    public void No_message_has_a_secret_in_it()
+    public async Task No_message_has_a_secret_in_it()
     {
-        var fault = run.Refused(1, "--hub", "h:1", "--claim-token-file", run.File("token", "evc1.a.8472983"), "--apn", "a", "--sim-pin-file", run.File("pin", "8472983847"));
+        var fault = await run.RefusedAsync(1, "--hub", "h:1", "--claim-token-file", run.File("token", "evc1.a.8472983"), "--apn", "a", "--sim-pin-file", run.File("pin", "8472983847"));
         Assert.That(fault.Message + fault.Hint, Does.Not.Contain("8472983"));
-        fault = run.Refused(1, "--no-claim", "--apn", "a", "--sim-pin-file", run.File("pin", "8472983847"), "--wifi-ssid", "s", "--wifi-country", "NO", "--wifi-passphrase-file", run.File("pass", "8472983"));
+        fault = await run.RefusedAsync(1, "--no-claim", "--apn", "a", "--sim-pin-file", run.File("pin", "8472983847"), "--wifi-ssid", "s", "--wifi-country", "NO", "--wifi-passphrase-file", run.File("pass", "8472983"));
         Assert.That(fault.Message, Does.Contain("cellular.pin").And.Contain("wifi.passphrase").And.Not.Contain("8472983"));
     }
 
@@ -130,7 +128,7 @@ public sealed class CardPlanTests
         var cards = new[] { await plan.IssueAsync(1, CancellationToken.None), await plan.IssueAsync(2, CancellationToken.None) };
         Assert.That(cards.Select(card => $"{card.Claim} {card.Settings.Hub}"), Is.EqualTo(new[] { "line-1 hub.example.com:8444", "line-2 hub.example.com:8444" }));
         Assert.That(cards.All(card => ClaimToken.TryParse(card.Settings.ClaimToken, out var token) && token.Claim == card.Claim));
-        Assert.That(run.Refused(1, "--tokens", batch).Message, Does.Contain("has no token for 1 card: of 2, 2 were used"));
+        Assert.That((await run.RefusedAsync(1, "--tokens", batch)).Message, Does.Contain("has no token for 1 card: of 2, 2 were used"));
     }
 
     [Test]

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using EdgeVirt.Cli.Commands;
 using EdgeVirt.Cli.Flash.Cards;
-using EdgeVirt.Cli.HubClient;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Testing;
@@ -38,13 +37,26 @@ internal sealed class CardRun(FakeHub? hub = null) : IDisposable
 
     public Task<CardPlan> ReadAsync(int count, params string[] args) => CardPlan.ReadAsync(Invocation(args), count, CancellationToken.None);
 
-    public CliException Refused(int count, params string[] args) => Assert.ThrowsAsync<CliException>(async () => (await ReadAsync(count, args)).Dispose())!;
+    /// <summary>The fault with which a command line is refused.</summary>
+    public async Task<CliException> RefusedAsync(int count, params string[] args)
+    {
+        try
+        {
+            using var plan = await ReadAsync(count, args);
+        }
+        catch (CliException fault)
+        {
+            return fault;
+        }
+
+        throw new AssertionException($"'{string.Join(' ', args)}' was not refused.");
+    }
 
     public void Dispose() => directory.Dispose();
 
     private Invocation Invocation(string[] args)
     {
-        var (root, flash) = (new RootCommand(), new Command("flash"));
+        var (root, flash) = (new RootCommand(), new System.CommandLine.Command("flash"));
         GlobalOptions.AddTo(root);
         foreach (var option in CardOptions.All)
         {

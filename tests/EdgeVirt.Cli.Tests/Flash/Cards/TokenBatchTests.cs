@@ -40,7 +40,7 @@ public sealed class TokenBatchTests
             return (await batch.TakeAsync($"card {n}", CancellationToken.None))!.Claim;
         })));
         Assert.That(taken, Is.Unique.And.Length.EqualTo(40));
-        Assert.That(() => Open(path).TakeAsync("x", CancellationToken.None), Throws.TypeOf<CliException>().With.Message.Contains("has no token left: of 40, 40 were used and 0 expired"));
+        await Assert.ThatAsync(() => Open(path).TakeAsync("x", CancellationToken.None), Throws.TypeOf<CliException>().With.Message.Contains("has no token left: of 40, 40 were used and 0 expired"));
     }
 
     [Test]
@@ -49,7 +49,7 @@ public sealed class TokenBatchTests
         var path = run.Batch(1);
         await using var held = new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         using var interrupted = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
-        Assert.That(async () => await Open(path).TakeAsync("x", interrupted.Token), Throws.InstanceOf<OperationCanceledException>());
+        await Assert.ThatAsync(() => Open(path).TakeAsync("x", interrupted.Token), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(File.ReadAllText(path), Does.Not.Contain("usedAt"));
     }
 
@@ -65,7 +65,7 @@ public sealed class TokenBatchTests
         var fault = Assert.Throws<CliException>(() => batch.Require(1))!;
         Assert.That(fault.Message, Does.Contain("has no token for 1 card: of 2, 1 was used and 1 expired, the last 2026-11-22T19:00:00Z"));
         Assert.That(fault.ExitCode, Is.EqualTo(ExitCodes.Invalid));
-        Assert.That(async () => await batch.TakeAsync("b", CancellationToken.None), Throws.TypeOf<CliException>());
+        await Assert.ThatAsync(() => batch.TakeAsync("b", CancellationToken.None), Throws.TypeOf<CliException>());
     }
 
     [TestCase("")]
@@ -74,9 +74,9 @@ public sealed class TokenBatchTests
     [TestCase("""{"hub":"h:1","createdAt":"2026-11-22T18:00:00Z","tokens":[null]}""")]
     [TestCase("""{"hub":"h:1","createdAt":"2026-11-22T18:00:00Z","tokens":[{"claim":"a","token":"evc1.a.8472983.x","expiresAt":"2026-11-23T18:00:00Z"}]}""")]
     [TestCase("""{"hub":"h:1","tokens":[{"claim":"a","token":8472983}]}""")]
-    public void What_is_no_batch_is_refused_without_repeating_it(string text)
+    public async Task What_is_no_batch_is_refused_without_repeating_it(string text)
     {
-        var fault = run.Refused(1, "--tokens", run.File("x.json", text));
+        var fault = await run.RefusedAsync(1, "--tokens", run.File("x.json", text));
         Assert.That((fault.ExitCode, fault.Message), Is.EqualTo((ExitCodes.Invalid, $"'{run.Combine("x.json")}' is no batch of tokens, or it is damaged.")));
     }
 

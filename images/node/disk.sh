@@ -35,7 +35,7 @@ fat() {
 
 command_line() {
   local console words=""
-  for console in $(of_board '.consoles[]'); do case $console in ttyAMA* | ttyS*) words+=" console=$console,115200" ;; *) words+=" console=$console" ;; esac; done
+  for console in $(of_board '.consoles[]'); do case $console in *,* | tty[0-9]*) words+=" console=$console" ;; *) words+=" console=$console,115200" ;; esac; done
   [ "$variant" != debug ] || words+=" edgevirt.overlay"
   # The kernel of a board that stands still is started again by its watchdog, and one that gave up by itself.
   echo "edgevirt.verity=$root_hash:$root_salt:$root_blocks ro quiet loglevel=4 panic=10 oops=panic systemd.gpt_auto=0 rd.systemd.gpt_auto=0$words"
@@ -47,17 +47,16 @@ make_boot_slot() {
     Uefi | UBoot)
       {
         echo "linux (\$root)/vmlinuz edgevirt.slot=\$letter $(command_line)"
-        file=$(of_board '.deviceTree // empty')
-        if [ -n "$file" ]; then
+        for file in $(of_board '.deviceTrees // [] | .[]'); do
           install -D -m 0644 "$(find "$root/usr/lib" -path "*/linux-image-*/$file" | head -n 1)" "$to/dtb/${file##*/}"
           echo "devicetree (\$root)/dtb/${file##*/}"
-        fi
+        done
         echo "initrd (\$root)/initrd.img"
         echo "boot"
       } >"$to/slot.cfg" ;;
     RaspberryPi)
       cp "$boot_code"/usr/lib/raspi-firmware/{start4*.elf,fixup4*.dat} "$to/"
-      for file in $(of_board '.deviceTree // empty'); do
+      for file in $(of_board '.deviceTrees // [] | .[]'); do
         install -m 0644 "$(find "$root/usr/lib" -path "*/linux-image-*/$file" | head -n 1)" "$to/"
       done
       command_line >"$to/cmdline.txt"
@@ -108,8 +107,10 @@ root-b $root_type $root_size -
 TEXT
   } >"$parts/table"
   sfdisk --quiet "$image" <"$parts/table"
-  if [ "$firmware" = UBoot ]; then
-    place=$(find "$boot_code" -path "*/$(of_board .bootCode)" | head -n 1)
+  file=$(of_board '.bootCode.file // empty')
+  if [ -n "$file" ]; then
+    place=$(find "$boot_code" -path "*/$file" | head -n 1)
+    [ -n "$place" ] || { echo "there is no $file in $(of_board '.bootCode.packages | join(", ")')" >&2; return 1; }
     dd if="$place" of="$image" bs=512 seek=64 conv=notrunc status=none
   fi
 }

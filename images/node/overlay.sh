@@ -48,6 +48,7 @@ enable_units() {
   units mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-firstboot.service nftables.service \
     systemd-repart.service dnsmasq.service smartmontools.service smartd.service 2>/dev/null || true
   for console in $(of_board '.consoles[]'); do
+    console=${console%%,*}
     case $console in tty[0-9]*) units mask "getty@$console.service" ;; *) units mask "serial-getty@$console.service" ;; esac
     if [ -f "$root/usr/lib/systemd/system/edgevirt-screen@.service" ]; then units enable "edgevirt-screen@$console.service"; fi
   done
@@ -55,7 +56,7 @@ enable_units() {
   units set-default multi-user.target
   if [ "$variant" = debug ]; then
     units enable ssh.service
-    console=$(of_board '.consoles[-1]')
+    console=$(of_board '.consoles[-1] | split(",")[0]')
     units unmask "serial-getty@$console.service" "getty@$console.service"
     units disable "edgevirt-screen@$console.service" || true
     mkdir -p "$root/etc/systemd/system/serial-getty@.service.d"

@@ -12,7 +12,7 @@ make_root() {
   packages=$(package_list "$here/packages"),$kernel
   extra=$(of_board '.packages // [] | join(" ")' || true)
   [ "$variant" != debug ] || extra="$extra $(package_list "$here/packages.debug" | tr , ' ')"
-  case $(of_board .firmware) in UBoot) boot_code=u-boot-rockchip ;; RaspberryPi) boot_code=raspi-firmware ;; esac
+  boot_code=$(of_board '.bootCode.packages // [] | join(" ")' || true)
 
   debian_mirror >"$images/.mirror"
   apt-config dump --format '%f "%v";%n' Acquire >"$images/.apt.conf"

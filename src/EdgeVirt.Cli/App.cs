@@ -82,6 +82,7 @@ internal static class App
             CopyCommand.Create(terminal),
             TopCommand.Create(terminal),
             NodeCommand.Create(terminal),
+            BoardCommand.Create(terminal),
             ImageCommand.Create(terminal),
             VolumeCommand.Create(terminal),
             VirtualMachineCommand.Create(terminal),

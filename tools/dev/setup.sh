@@ -38,8 +38,6 @@ podman|test bench|makes images for tests, is compared with
 buildah|test|makes images for tests
 docker.io|test bench|makes images for tests, is compared with
 docker-cli|test bench|is the command of docker.io from Debian 13 on
-dosfstools|fast test|makes FAT file systems like those of cards
-mtools|fast test bench|changes files of cards
 mmdebstrap|test debian image|makes the Debian disks that tests boot, and the node OS
 openssh-client|test|logs in at that Debian in a virtual machine
 qemu-system-x86|up fast test|runs virtual machines, and the machine that plain Debian boots on
@@ -50,6 +48,10 @@ swtpm|up fast test|is the TPM of virtual machines
 qemu-efi-aarch64|fast test|is the UEFI of the arm64 guest of tests
 xorriso|up fast test|writes what cloud-init is told
 xz-utils|fast test|makes a disk that has to be refused
+dosfstools|fast test|makes the first partition of cards
+mtools|fast test bench|puts files on it
+fdisk|fast test|divides disks of cards
+zbar-tools|fast test|reads the QR codes of labels
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine
 '
 

@@ -1,0 +1,17 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EdgeVirt.Node.Boards;
+
+internal static class OnBoardServices
+{
+    /// <summary>What somebody who stands before the board sees and asks for.</summary>
+    public static IServiceCollection AddOnBoard(this IServiceCollection services) => services
+        .AddSingleton(new BoardTree("/"))
+        .AddSingleton<FactoryReset>()
+        .AddSingleton<RestartSystem>(Restart.BySystemd)
+        .AddSingleton<Restart>()
+        .AddHostedService(provider => provider.GetRequiredService<Restart>())
+        .AddSingleton<LastErrorLog>()
+        .AddSingleton<ILoggerProvider>(provider => provider.GetRequiredService<LastErrorLog>());
+}

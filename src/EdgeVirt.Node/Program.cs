@@ -44,6 +44,7 @@ try
         .AddVirtualMachines()
         .AddControl()
         .AddOnBoard()
+        .AddStatusLed()
         .AddHubLink()
         .AddTelemetry()
         .AddNode();

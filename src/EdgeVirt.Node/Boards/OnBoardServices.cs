@@ -1,3 +1,4 @@
+using EdgeVirt.Node.Reconcile;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -14,4 +15,9 @@ internal static class OnBoardServices
         .AddHostedService(provider => provider.GetRequiredService<Restart>())
         .AddSingleton<LastErrorLog>()
         .AddSingleton<ILoggerProvider>(provider => provider.GetRequiredService<LastErrorLog>());
+
+    /// <summary>The board's light.</summary>
+    public static IServiceCollection AddStatusLed(this IServiceCollection services) => services
+        .AddSingleton<IsStarted>(provider => () => provider.GetRequiredService<ReconcilerHost>().FirstPasses.IsCompleted)
+        .AddHostedService<StatusLedService>();
 }

@@ -1,7 +1,6 @@
 using EdgeVirt.Cli.Local;
 using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Resources;
-using EdgeVirt.Linux;
 
 namespace EdgeVirt.Cli.Output;
 
@@ -97,9 +96,10 @@ internal static class ScreenView
 
     private static IEnumerable<ScreenLine> Instances(LocalSummary node, int room)
     {
-        var half = room == int.MaxValue ? room : Math.Max(FewestInstances, node.VirtualMachines.Count == 0 ? room - 2 : room - Math.Min(node.VirtualMachines.Count + 1, room / 2));
-        List<ScreenLine> workloads = [.. Section("Workloads", node.Workloads, half)];
-        return workloads.Concat(node.VirtualMachines.Count == 0 ? [] : Section("Machines", node.VirtualMachines, room == int.MaxValue ? room : Math.Max(FewestInstances, room - workloads.Count)));
+        // Machines get what they need, up to a half, and what workloads leave.
+        var forMachines = node.VirtualMachines.Count == 0 ? 0 : Math.Min(node.VirtualMachines.Count + 1, room / 2);
+        List<ScreenLine> workloads = [.. Section("Workloads", node.Workloads, Math.Max(FewestInstances, room - forMachines))];
+        return node.VirtualMachines.Count == 0 ? workloads : workloads.Concat(Section("Machines", node.VirtualMachines, Math.Max(FewestInstances, room - workloads.Count)));
     }
 
     private static IEnumerable<ScreenLine> Section(string title, IReadOnlyList<LocalInstance> instances, int room)

@@ -25,7 +25,7 @@ internal sealed partial class HubLink(
             var changed = identities.Changed;
             conditions.Set(
                 Contracts.Resources.ConditionTypes.Enrolled, Contracts.Resources.ConditionStatus.True, Contracts.Resources.EnrolledReasons.Enrolled);
-            await DropDesiredAsync(identity.Node, stoppingToken);
+            await DropDesiredAsync(stoppingToken);
             var work = tasks.RunAsync(replaced.Token);
             await Task.WhenAny(work, changed);
             await replaced.CancelAsync();
@@ -41,13 +41,13 @@ internal sealed partial class HubLink(
     }
 
     // Here nobody takes revisions: the hub before is left, the new one not asked yet.
-    private async Task DropDesiredAsync(string node, CancellationToken ct)
+    private async Task DropDesiredAsync(CancellationToken ct)
     {
         while (identities.DropsDesired)
         {
             try
             {
-                await store.AcceptDesiredAsync(0, new NodeDocument { Node = node }.ToBytes(), ct);
+                await store.AcceptDesiredAsync(0, new NodeDocument { Node = identities.Current!.Node }.ToBytes(), ct);
                 identities.DesiredDropped();
                 LogDropped();
             }

@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using EdgeVirt.Cli.Local;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Protos;
 using Google.Protobuf;

@@ -1,5 +1,6 @@
 using EdgeVirt.Linux;
 using EdgeVirt.Node;
+using EdgeVirt.Node.Boards;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Control;
@@ -42,6 +43,8 @@ try
         .AddContainers()
         .AddVirtualMachines()
         .AddControl()
+        .AddOnBoard()
+        .AddStatusLed()
         .AddHubLink()
         .AddTelemetry()
         .AddNode();

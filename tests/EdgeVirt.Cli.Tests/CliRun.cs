@@ -35,6 +35,9 @@ internal sealed class CliRun : IDisposable
 
     public bool AtTerminal { get; set; }
 
+    /// <summary>Standard output is the terminal, too.</summary>
+    public bool ShowsAtTerminal { get; set; }
+
     /// <summary>What became of the terminal: raw, restored.</summary>
     public List<string> RawModes { get; } = [];
 
@@ -86,6 +89,7 @@ internal sealed class CliRun : IDisposable
             Out = output,
             Error = error,
             InIsTerminal = AtTerminal,
+            OutIsTerminal = ShowsAtTerminal,
             ErrorIsTerminal = AtTerminal,
             Variable = name => variables.GetValueOrDefault(name),
             Time = new FixedClock(),

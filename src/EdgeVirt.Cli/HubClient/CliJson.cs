@@ -7,7 +7,7 @@ using EdgeVirt.Cli.Output;
 namespace EdgeVirt.Cli.HubClient;
 
 /// <summary>What the CLI itself reads and writes as JSON, beside the contracts.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Configuration))]
 [JsonSerializable(typeof(LogEntry))]
 [JsonSerializable(typeof(ClaimTokenOutput))]
@@ -17,6 +17,7 @@ namespace EdgeVirt.Cli.HubClient;
 [JsonSerializable(typeof(ContextOutput[]))]
 [JsonSerializable(typeof(NodeUsage[]))]
 [JsonSerializable(typeof(ContainerUsage[]))]
+[JsonSerializable(typeof(ScreenContent))]
 [JsonSerializable(typeof(ApiTokenRequest))]
 [JsonSerializable(typeof(ApiTokenIssued))]
 [JsonSerializable(typeof(ApiTokenList))]

@@ -1,3 +1,4 @@
+using EdgeVirt.Node.Boards;
 using EdgeVirt.Node.Control;
 using EdgeVirt.Node.Hub;
 using EdgeVirt.Node.State;
@@ -37,12 +38,21 @@ internal sealed class NodeFixture : IAsyncDisposable
         services = new ServiceCollection()
             .AddLogging(logging => logging.AddProvider(Log))
             .AddSingleton(options).AddSingleton(TimeProvider.System)
-            .AddState().AddControl().AddHubLink()
+            .AddState().AddControl().AddHubLink().AddOnBoard()
+            .AddSingleton(new BoardTree(Path.Combine(this.directory, "root")))
+            .AddSingleton<RestartSystem>(_ =>
+            {
+                Restarts++;
+                return Task.CompletedTask;
+            })
             .AddSingleton<NodeConditions>().AddSingleton<NodeStatusSource>()
             .BuildServiceProvider();
     }
 
     public string TokenFile { get; }
+
+    /// <summary>How often the board was restarted.</summary>
+    public int Restarts { get; private set; }
 
     public string DirectoryPath => directory;
 

@@ -1,5 +1,6 @@
 using EdgeVirt.Linux;
 using EdgeVirt.Node;
+using EdgeVirt.Node.Boards;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
 using EdgeVirt.Node.Control;
@@ -19,6 +20,11 @@ if (args is ["--version"])
 {
     Console.WriteLine(AgentVersion.Text);
     return 0;
+}
+
+if (args is ["prepare", .. var preparing])
+{
+    return PrepareVerb.Run(preparing, Console.Error);
 }
 
 ProcessMemory.ShareHeap();
@@ -44,6 +50,7 @@ try
         .AddControl()
         .AddHubLink()
         .AddTelemetry()
+        .AddBoard()
         .AddNode();
 
     using var host = builder.Build();

@@ -47,6 +47,10 @@ swtpm|up fast test|is the TPM of virtual machines
 qemu-efi-aarch64|fast test|is the UEFI of the arm64 guest of tests
 xorriso|up fast test|writes what cloud-init is told
 xz-utils|fast test|makes a disk that has to be refused
+dosfstools|fast test|makes the first partition of cards
+mtools|fast test|puts files on it
+fdisk|fast test|divides disks of cards
+zbar-tools|fast test|reads the QR codes of labels
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine
 '
 

@@ -46,7 +46,7 @@ make_boot_slot() {
   case $firmware in
     Uefi | UBoot)
       {
-        echo "linux (\$root)/vmlinuz edgevirt.slot=\$letter $(command_line)"
+        echo "linux (\$root)/vmlinuz rauc.slot=\$slot $(command_line)"
         for file in $(of_board '.deviceTrees // [] | .[]'); do
           install -D -m 0644 "$(find "$root/usr/lib" -path "*/linux-image-*/$file" | head -n 1)" "$to/dtb/${file##*/}"
           echo "devicetree (\$root)/dtb/${file##*/}"

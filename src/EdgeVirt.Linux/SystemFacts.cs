@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace EdgeVirt.Linux;
 
@@ -27,7 +29,7 @@ public static class SystemFacts
     public static string? BootId => Line("/proc/sys/kernel/random/boot_id");
 
     /// <summary>Board name that the image wrote, else the model that firmware names.</summary>
-    public static string? Board => Line("/etc/edgevirt/board") ?? Line("/proc/device-tree/model") ?? Line("/sys/class/dmi/id/product_name");
+    public static string? Board => NameOf("/etc/edgevirt/board.json") ?? Line("/etc/edgevirt/board") ?? Line("/proc/device-tree/model") ?? Line("/sys/class/dmi/id/product_name");
 
     /// <summary>The board's serial number, where firmware gives one.</summary>
     public static string? SerialNumber => Line("/proc/device-tree/serial-number") ?? Line("/sys/class/dmi/id/product_serial");
@@ -92,6 +94,18 @@ public static class SystemFacts
 
         const string Key = "PRETTY_NAME=";
         return File.ReadLines(path).FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal))?[Key.Length..].Trim('"', '\'');
+    }
+
+    private static string? NameOf(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? JsonNode.Parse(File.ReadAllBytes(path))?["name"]?.GetValue<string>() : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     // Files of firmware may be missing, unreadable or end in a zero byte.

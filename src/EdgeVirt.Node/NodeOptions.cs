@@ -18,6 +18,9 @@ internal sealed record NodeOptions
     /// <summary>host:port of the hub's node port. Absent: as enrolled, or none until a technician enrolls.</summary>
     public string? Hub { get; init; }
 
+    /// <summary>host:port that the board's settings name. Enrolls where <see cref="Hub"/> says nothing; unlike that it never moves a node that is enrolled elsewhere.</summary>
+    public string? BoardHub { get; init; }
+
     /// <summary>A file that holds a claim token; removed once the token was used.</summary>
     public string? ClaimTokenFile { get; init; }
 

@@ -5,12 +5,13 @@ using System.Text.Json.Serialization;
 namespace EdgeVirt.Node;
 
 /// <summary>
-/// Puts the options together: defaults, then the file (/etc/edgevirt/agent.json, or --config FILE), then
+/// Puts the options together: defaults, then what <c>edgevirt-agent prepare</c> made of the board's settings, then the file (/etc/edgevirt/agent.json, or --config FILE), then
 /// EDGEVIRT_* in the environment, then the command line.
 /// </summary>
 internal static class NodeOptionsReader
 {
     private const string DefaultFile = "/etc/edgevirt/agent.json";
+    private const string DefaultBoardFile = "/run/edgevirt/board/agent.json";
 
     private static readonly IReadOnlyList<Setting> Settings =
     [
@@ -35,7 +36,8 @@ internal static class NodeOptionsReader
     public static NodeOptions Read(IReadOnlyList<string> args, Func<string, string?> environment)
     {
         var given = ReadArguments(args);
-        var options = ReadFile(given.GetValueOrDefault("config") ?? environment("EDGEVIRT_CONFIG"));
+        var board = ReadFile(environment("EDGEVIRT_BOARD_CONFIG"), DefaultBoardFile, new NodeOptions());
+        var options = ReadFile(given.GetValueOrDefault("config") ?? environment("EDGEVIRT_CONFIG"), DefaultFile, board);
         foreach (var setting in Settings)
         {
             var value = given.GetValueOrDefault(setting.Name) ?? environment(setting.Variable);
@@ -65,17 +67,17 @@ internal static class NodeOptionsReader
         return given;
     }
 
-    private static NodeOptions ReadFile(string? path)
+    private static NodeOptions ReadFile(string? path, string usual, NodeOptions options)
     {
-        if (path is null && !File.Exists(DefaultFile))
+        if (path is null && !File.Exists(usual))
         {
-            return new NodeOptions();
+            return options;
         }
 
-        path ??= DefaultFile;
+        path ??= usual;
         try
         {
-            return (JsonSerializer.Deserialize(File.ReadAllBytes(path), NodeOptionsJson.Default.NodeOptionsFile) ?? new NodeOptionsFile()).Over(new NodeOptions());
+            return (JsonSerializer.Deserialize(File.ReadAllBytes(path), NodeOptionsJson.Default.NodeOptionsFile) ?? new NodeOptionsFile()).Over(options);
         }
         catch (JsonException e)
         {
@@ -107,6 +109,8 @@ internal sealed record NodeOptionsFile
     public string? RunDir { get; init; }
 
     public string? Hub { get; init; }
+
+    public string? BoardHub { get; init; }
 
     public string? ClaimTokenFile { get; init; }
 
@@ -151,6 +155,7 @@ internal sealed record NodeOptionsFile
         DataDir = DataDir ?? options.DataDir,
         RunDir = RunDir ?? options.RunDir,
         Hub = Hub ?? options.Hub,
+        BoardHub = BoardHub ?? options.BoardHub,
         ClaimTokenFile = ClaimTokenFile ?? options.ClaimTokenFile,
         NodeName = NodeName ?? options.NodeName,
         Registries = Registries ?? options.Registries,

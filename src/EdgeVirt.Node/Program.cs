@@ -22,6 +22,11 @@ if (args is ["--version"])
     return 0;
 }
 
+if (args is ["prepare", .. var preparing])
+{
+    return PrepareVerb.Run(preparing, Console.Error);
+}
+
 ProcessMemory.ShareHeap();
 try
 {
@@ -47,6 +52,7 @@ try
         .AddStatusLed()
         .AddHubLink()
         .AddTelemetry()
+        .AddBoard()
         .AddNode();
 
     using var host = builder.Build();

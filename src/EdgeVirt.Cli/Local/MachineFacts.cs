@@ -16,7 +16,7 @@ internal sealed record MachineFacts
 
     public string? SerialNumber { get; init; }
 
-    public required NodeImage Image { get; init; }
+    public required RunningImage Image { get; init; }
 
     /// <summary>PRETTY_NAME, for what runs no node image.</summary>
     public string? OperatingSystem { get; init; }
@@ -32,7 +32,7 @@ internal sealed record MachineFacts
         Board = SystemFacts.Board,
         SerialNumber = SystemFacts.SerialNumber,
         OperatingSystem = SystemFacts.OperatingSystem,
-        Image = NodeImage.Read(),
+        Image = RunningImage.Read(),
         Links = LinkFacts.Read(),
         UpTime = ReadUpTime(),
     };

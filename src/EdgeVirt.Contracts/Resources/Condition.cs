@@ -69,6 +69,12 @@ public static class ConditionTypes
     /// <summary>Node: state files are sound. Reasons: <see cref="StorageReasons"/>.</summary>
     public const string StorageHealthy = "StorageHealthy";
 
+    /// <summary>Node: a storage device of it is about to be worn out. Reasons: <see cref="StorageWornReasons"/>.</summary>
+    public const string StorageWorn = "StorageWorn";
+
+    /// <summary>Node: the settings on its card are sound and in force; told by the node OS alone. Reasons: <see cref="BoardSettingsReasons"/>.</summary>
+    public const string BoardSettings = "BoardSettings";
+
     /// <summary>Node: it is short of disk space, so that workloads are evicted. Reasons: <see cref="DiskPressureReasons"/>.</summary>
     public const string DiskPressure = "DiskPressure";
 
@@ -240,6 +246,27 @@ public static class DesiredStateReasons
     public const string Invalid = "Invalid";
     public const string Unreadable = "Unreadable";
     public const string NoneYet = "NoneYet";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.StorageWorn"/>.</summary>
+public static class StorageWornReasons
+{
+#pragma warning disable CS1591
+    public const string LifeUsed = "LifeUsed";
+    public const string SpareUsed = "SpareUsed";
+    public const string SelfTestFailed = "SelfTestFailed";
+    public const string NotWorn = "NotWorn";
+    public const string NotKnown = "NotKnown";
+#pragma warning restore CS1591
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.BoardSettings"/>.</summary>
+public static class BoardSettingsReasons
+{
+#pragma warning disable CS1591
+    public const string Applied = "Applied";
+    public const string Invalid = "Invalid";
 #pragma warning restore CS1591
 }
 

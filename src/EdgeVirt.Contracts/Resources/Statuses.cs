@@ -141,6 +141,15 @@ public sealed record NodeStatus
     /// <summary>The board's serial number.</summary>
     public string? SerialNumber { get; init; }
 
+    /// <summary>What starts the board; absent: nothing says.</summary>
+    public NodeFirmware? Firmware { get; init; }
+
+    /// <summary>The system image; absent: the node's system is not of an image.</summary>
+    public NodeImage? Image { get; init; }
+
+    /// <summary>Storage devices, ordered by name; absent: not looked at yet.</summary>
+    public IReadOnlyList<StorageDevice>? Storage { get; init; }
+
     /// <summary>Release of the running kernel.</summary>
     public string? Kernel { get; init; }
 

@@ -17,7 +17,7 @@ internal sealed class FactoryReset(BoardTree board)
     /// <exception cref="FactoryResetException">It would not.</exception>
     public void Check()
     {
-        if (NodeImage.Read(board.Root).Id is null || !Directory.Exists(board.CardDirectory))
+        if (RunningImage.Read(board.Root).Id is null || !Directory.Exists(board.CardDirectory))
         {
             throw new FactoryResetException(
                 "This system is no EdgeVirt node image, so nothing would wipe it on the way up. To begin anew here: delete what the node runs at its hub, "

@@ -13,7 +13,7 @@ internal sealed class EnrollVerb(NodeOptions options, Hub.Enrollment enrollment)
     private async Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
         var command = open.Enroll;
-        var address = command.HubAddress.Length > 0 ? command.HubAddress : options.Hub;
+        var address = command.HubAddress.Length > 0 ? command.HubAddress : options.Hub ?? options.BoardHub;
         if (!HubAddress.TryParse(address, out var hub))
         {
             throw new ChannelRefusedException(CloseReason.Invalid, "Say which hub, as host:port of its node port.");

@@ -65,7 +65,7 @@ internal sealed partial class EnrollmentLoop(
             return false;
         }
 
-        if (!HubAddress.TryParse(options.Hub, out var hub))
+        if (!HubAddress.TryParse(options.Hub ?? options.BoardHub, out var hub))
         {
             Complain(EnrolledReasons.NotEnrolled, "There is a claim token, but no hub to show it to. Say which with --hub host:port.");
             return false;

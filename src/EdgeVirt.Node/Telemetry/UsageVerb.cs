@@ -14,7 +14,7 @@ internal sealed class UsageVerb(NodeOptions options, IEnumerable<IUsageSource> u
 
     private async Task<string> ServeAsync(OpenChannel open, ServedChannel channel, CancellationToken ct)
     {
-        var reading = new NodeReading(options, usage, time);
+        var reading = new NodeReading(options, usage, [], time);
         await SendAsync(reading.Collect(), channel, ct);
         await Task.Delay(Apart, time, ct);
         await SendAsync(reading.Collect(), channel, ct);

@@ -115,7 +115,7 @@ public sealed class ScreenViewTests
             Host = "host-1",
             Board = "rpi4",
             SerialNumber = "10000000abc",
-            Image = new NodeImage("edgevirt", "1.2", "production", "A"),
+            Image = new RunningImage("edgevirt", "1.2", "production", "A"),
             Links = [new LinkFacts("eth0", true, true, ["192.0.2.5/24", "2001:db8::5/64"]), new LinkFacts("wlan0", false, false, [])],
             UpTime = TimeSpan.FromHours(74),
         },

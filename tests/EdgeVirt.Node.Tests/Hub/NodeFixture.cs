@@ -35,18 +35,15 @@ internal sealed class NodeFixture : IAsyncDisposable
             HeartbeatSeconds = 1,
         };
         Directory.CreateDirectory(options.DataDir);
-        services = new ServiceCollection()
-            .AddLogging(logging => logging.AddProvider(Log))
-            .AddSingleton(options).AddSingleton(TimeProvider.System)
-            .AddState().AddControl().AddHubLink().AddOnBoard()
-            .AddSingleton(new BoardTree(Path.Combine(this.directory, "root")))
-            .AddSingleton<RestartSystem>(_ =>
-            {
-                Restarts++;
-                return Task.CompletedTask;
-            })
-            .AddSingleton<NodeConditions>().AddSingleton<NodeStatusSource>()
-            .BuildServiceProvider();
+        services = Wire(options);
+    }
+
+    /// <summary>With these options; whose directories they name looks after them.</summary>
+    public NodeFixture(NodeOptions options)
+    {
+        directory = options.DataDir;
+        TokenFile = options.ClaimTokenFile ?? "";
+        services = Wire(options);
     }
 
     public string TokenFile { get; }
@@ -68,6 +65,19 @@ internal sealed class NodeFixture : IAsyncDisposable
 
     public T Get<T>()
         where T : notnull => services.GetRequiredService<T>();
+
+    private ServiceProvider Wire(NodeOptions options) => new ServiceCollection()
+        .AddLogging(logging => logging.AddProvider(Log))
+        .AddSingleton(options).AddSingleton(TimeProvider.System)
+        .AddState().AddControl().AddHubLink().AddOnBoard()
+        .AddSingleton(new BoardTree(Path.Combine(directory, "root")))
+        .AddSingleton<RestartSystem>(_ =>
+        {
+            Restarts++;
+            return Task.CompletedTask;
+        })
+        .AddSingleton<NodeConditions>().AddSingleton<NodeFacts>().AddSingleton<NodeStatusSource>().AddBoard()
+        .BuildServiceProvider();
 
     public async Task StartAsync()
     {

@@ -11,7 +11,7 @@ public sealed class MachineSupportTests
     [Test]
     public async Task A_node_says_that_it_runs_machines_where_what_they_need_is_installed_and_what_to_install_where_not()
     {
-        await using var node = new NodeFixture(null);
+        await using var node = new NodeFixture();
         var source = node.Get<NodeStatusSource>();
         string? missing = Missing;
         var support = new MachineSupport(node.Conditions, () => missing);

@@ -4,7 +4,7 @@ using EdgeVirt.Linux;
 namespace EdgeVirt.Node.Telemetry;
 
 /// <summary>Reads the machine and its containers. Shares of time are those since its own reading before. Not thread-safe.</summary>
-internal sealed class NodeReading(NodeOptions options, IEnumerable<IUsageSource> usage, TimeProvider time)
+internal sealed class NodeReading(NodeOptions options, IEnumerable<IUsageSource> usage, IEnumerable<ReadSamples> others, TimeProvider time)
 {
     private readonly SystemCollector system = new(options.DataDir);
 
@@ -26,6 +26,11 @@ internal sealed class NodeReading(NodeOptions options, IEnumerable<IUsageSource>
                 sink.Add("container.cpu.time", container.CpuSeconds, "workload", container.Workload, "container", container.Container);
                 sink.Add("container.memory.usage", container.MemoryBytes, "workload", container.Workload, "container", container.Container);
             }
+        }
+
+        foreach (var other in others)
+        {
+            other(sink);
         }
 
         return record;

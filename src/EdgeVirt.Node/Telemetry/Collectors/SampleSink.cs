@@ -2,6 +2,9 @@ using EdgeVirt.Contracts.Protos;
 
 namespace EdgeVirt.Node.Telemetry;
 
+/// <summary>Adds what one part of the node knows to the samples of a collection. Called once per telemetry interval.</summary>
+internal delegate void ReadSamples(SampleSink sink);
+
 /// <summary>Takes the samples of one collection.</summary>
 internal sealed class SampleSink(TelemetryRecord record)
 {

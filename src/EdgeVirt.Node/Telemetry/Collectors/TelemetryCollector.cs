@@ -11,10 +11,10 @@ namespace EdgeVirt.Node.Telemetry;
 /// that a slow disk delays no reading. A record too large for the outbox is cut into several.
 /// </summary>
 internal sealed partial class TelemetryCollector(
-    NodeOptions options, Outbox outbox, IEnumerable<IUsageSource> usage, TimeProvider time, ILogger<TelemetryCollector> logger) : BackgroundService
+    NodeOptions options, Outbox outbox, IEnumerable<IUsageSource> usage, IEnumerable<ReadSamples> others, TimeProvider time, ILogger<TelemetryCollector> logger) : BackgroundService
 {
     private const int SamplesPerRecord = 500;
-    private readonly NodeReading reading = new(options, usage, time);
+    private readonly NodeReading reading = new(options, usage, others, time);
 
     private readonly Channel<TelemetryRecord> records =
         Channel.CreateBounded<TelemetryRecord>(new BoundedChannelOptions(16) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });

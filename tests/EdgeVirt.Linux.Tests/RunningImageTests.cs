@@ -1,6 +1,6 @@
 namespace EdgeVirt.Linux.Tests;
 
-public sealed class NodeImageTests
+public sealed class RunningImageTests
 {
     private string root = null!;
 
@@ -15,15 +15,15 @@ public sealed class NodeImageTests
     {
         Write("etc/os-release", "ID=debian\nIMAGE_ID=edgevirt\nIMAGE_VERSION=\"13.1+1\"\nVARIANT_ID=production\n");
         Write("proc/cmdline", "BOOT_IMAGE=/vmlinuz rauc.slot=B quiet\n");
-        Assert.That(NodeImage.Read(root), Is.EqualTo(new NodeImage("edgevirt", "13.1+1", "production", "B")));
+        Assert.That(RunningImage.Read(root), Is.EqualTo(new RunningImage("edgevirt", "13.1+1", "production", "B")));
     }
 
     [Test]
     public void A_plain_Debian_is_no_node_image()
     {
         Write("usr/lib/os-release", "ID=debian\nVERSION_ID=13\n");
-        Assert.That(NodeImage.Read(root), Is.EqualTo(new NodeImage(null, null, null, null)));
-        Assert.That(NodeImage.Read(Path.Combine(root, "nothing")).Id, Is.Null);
+        Assert.That(RunningImage.Read(root), Is.EqualTo(new RunningImage(null, null, null, null)));
+        Assert.That(RunningImage.Read(Path.Combine(root, "nothing")).Id, Is.Null);
     }
 
     [Test]

@@ -1,0 +1,147 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using EdgeVirt.Contracts.Boards;
+
+namespace EdgeVirt.Node.Boards;
+
+/// <summary>
+/// Reads settings as a person or a flasher wrote them: whatever is good is taken, whatever is not becomes a fault that says what to do. Padding, a byte
+/// order mark, comments and trailing commas are no fault. No fault shows a secret.
+/// </summary>
+internal static class SettingsText
+{
+    private static readonly JsonDocumentOptions Lenient = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+
+    /// <summary>The settings; null where there are none, or the text is no JSON object.</summary>
+    public static BoardSettings? Read(ReadOnlySpan<byte> bytes, ICollection<string> faults)
+    {
+        var text = (bytes.StartsWith("\uFEFF"u8) ? bytes[3..] : bytes).Trim(" \t\r\n\0"u8);
+        if (text.IsEmpty)
+        {
+            return null;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text.ToArray(), Lenient);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                faults.Add("the settings must be one JSON object: { \"hub\": … }");
+                return null;
+            }
+
+            return Read(document.RootElement, faults);
+        }
+        catch (JsonException e)
+        {
+            faults.Add($"the settings are no JSON: {e.Message}");
+            return null;
+        }
+    }
+
+    private static BoardSettings Read(JsonElement root, ICollection<string> faults)
+    {
+        var settings = new BoardSettings();
+        foreach (var property in root.EnumerateObject().Where(property => property.Value.ValueKind != JsonValueKind.Null))
+        {
+            var (name, value) = (property.Name, property.Value);
+            settings = name.ToLowerInvariant() switch
+            {
+                "hub" => settings with { Hub = One(name, value, BoardSettingsJson.Default.String, SettingsCheck.Hub, faults) },
+                "claimtoken" => settings with { ClaimToken = One(name, value, BoardSettingsJson.Default.String, SettingsCheck.ClaimToken, faults) },
+                "nodename" => settings with { NodeName = One(name, value, BoardSettingsJson.Default.String, SettingsCheck.NodeName, faults) },
+                "flashedat" => settings with { FlashedAt = FlashedAt(name, value, faults) },
+                "ethernet" => settings with { Ethernet = Several(name, value, BoardSettingsJson.Default.EthernetSettings, SettingsCheck.Ethernet, faults) },
+                "wifi" => settings with { Wifi = One(name, value, BoardSettingsJson.Default.WifiSettings, SettingsCheck.Wifi, faults) },
+                "cellular" => settings with { Cellular = One(name, value, BoardSettingsJson.Default.CellularSettings, SettingsCheck.Cellular, faults) },
+                "timeservers" => settings with { TimeServers = Several(name, value, BoardSettingsJson.Default.String, SettingsCheck.TimeServer, faults) },
+                "sshauthorizedkeys" => settings with { SshAuthorizedKeys = Several(name, value, BoardSettingsJson.Default.String, SettingsCheck.AuthorizedKey, faults) },
+                "agent" => settings with { Agent = Agent(name, value, faults) },
+                _ => Unknown(settings, name, faults),
+            };
+        }
+
+        return settings;
+    }
+
+    private static T? One<T>(string name, JsonElement value, JsonTypeInfo<T> type, Func<T, string?> check, ICollection<string> faults)
+        where T : class
+    {
+        try
+        {
+            var read = value.Deserialize(type);
+            if (read is null || check(read) is not { } problem)
+            {
+                return read;
+            }
+
+            faults.Add($"{name} {problem}");
+        }
+        catch (JsonException e)
+        {
+            faults.Add($"{name} has the wrong form: {e.Message}");
+        }
+
+        return null;
+    }
+
+    private static List<T>? Several<T>(string name, JsonElement value, JsonTypeInfo<T> type, Func<T, string?> check, ICollection<string> faults)
+        where T : class
+    {
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            faults.Add($"{name} must be a list, in [ ]");
+            return null;
+        }
+
+        return [.. value.EnumerateArray().Select((item, i) => One($"{name}[{i}]", item, type, check, faults)).OfType<T>()];
+    }
+
+    private static DateTimeOffset? FlashedAt(string name, JsonElement value, ICollection<string> faults)
+    {
+        if (value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out var moment))
+        {
+            return moment;
+        }
+
+        faults.Add($"{name} must be a moment such as 2026-11-27T12:00:00Z");
+        return null;
+    }
+
+    private static JsonElement? Agent(string name, JsonElement value, ICollection<string> faults)
+    {
+        try
+        {
+            var options = value.Deserialize(NodeOptionsJson.Default.NodeOptionsFile)?.Over(new NodeOptions());
+            if (options is { DataDir: var data, RunDir: var run } && (data, run) == (new NodeOptions().DataDir, new NodeOptions().RunDir))
+            {
+                return value.Clone();
+            }
+
+            faults.Add($"{name} must not move dataDir and runDir: a board's image says where they are");
+        }
+        catch (JsonException e)
+        {
+            faults.Add($"{name} has the wrong form: {e.Message}");
+        }
+
+        return null;
+    }
+
+    private static BoardSettings Unknown(BoardSettings settings, string name, ICollection<string> faults)
+    {
+        faults.Add($"'{name}' is no setting; there are hub, claimToken, nodeName, flashedAt, ethernet, wifi, cellular, timeServers, sshAuthorizedKeys and agent");
+        return settings;
+    }
+}
+
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    WriteIndented = true)]
+[JsonSerializable(typeof(BoardSettings))]
+[JsonSerializable(typeof(PreparedOptions))]
+internal sealed partial class BoardSettingsJson : JsonSerializerContext;

@@ -23,9 +23,7 @@ internal sealed class CardImage : IDisposable
             file.SetLength((partitionMiB + 8) << 20);
         }
 
-        var type = table == "gpt" ? "U" : fatBits == 32 ? "c" : "6";
-        File.WriteAllText(directory.Combine("layout"), $"label: {table}\nstart=1MiB, size={partitionMiB}MiB, type={type}\nsize=2MiB, type={(table == "gpt" ? "L" : "83")}\n");
-        Command.Run("sh", "-c", $"sfdisk --quiet {(sectorBytes == 512 ? "" : $"--sector-size {sectorBytes}")} '{Path}' < '{directory.Combine("layout")}'");
+        Divide(fatBits, table, sectorBytes);
         Command.Run(
             "mkfs.vfat", "-F", $"{fatBits}", "-s", $"{clusterSectors}", "-S", $"{sectorBytes}", "-n", "ESP", "--offset", $"{(1 << 20) / sectorBytes}", Path, $"{partitionMiB << 10}");
     }
@@ -109,11 +107,27 @@ internal sealed class CardImage : IDisposable
 
     public void Dispose() => directory.Dispose();
 
+    private void Divide(int fatBits, string table, int sectorBytes)
+    {
+        var script = directory.Combine("layout");
+        if (sectorBytes != 512)
+        {
+            // sfdisk of Debian 12 knows sectors of 512 bytes alone.
+            File.WriteAllText(script, $"g\nn\n1\n{Offset / sectorBytes}\n+{partitionMiB}M\nt\n1\nw\n");
+            Command.Run("sh", "-c", $"fdisk -b {sectorBytes} '{Path}' < '{script}'");
+            return;
+        }
+
+        var type = table == "gpt" ? "U" : fatBits == 32 ? "c" : "6";
+        File.WriteAllText(script, $"label: {table}\nstart=1MiB, size={partitionMiB}MiB, type={type}\nsize=2MiB, type={(table == "gpt" ? "L" : "83")}\n");
+        Command.Run("sh", "-c", $"sfdisk --quiet '{Path}' < '{script}'");
+    }
+
     /// <summary>One file takes all the rest.</summary>
     private void Fill()
     {
-        var free = long.Parse(Mtools("minfo", "::").Split('\n').Single(line => line.StartsWith("free clusters=", StringComparison.Ordinal)).Split('=')[1]);
+        var free = long.Parse(string.Concat(Mtools("mdir", "::/").Split('\n').Single(line => line.Contains("bytes free", StringComparison.Ordinal)).Where(char.IsAsciiDigit)));
         Assert.That(free, Is.Positive);
-        Copy("rest", new byte[free * 2048], "::/rest.bin");
+        Copy("rest", new byte[free], "::/rest.bin");
     }
 }

@@ -156,17 +156,18 @@ public sealed class SettingsFileTests
     [Test]
     public void Damage_anywhere_in_the_layout_never_leads_a_write_out_of_the_partition()
     {
-        using var image = new CardImage(16, 4, "dos", 8).WithSettings();
-        var good = image.Bytes();
+        using var image = new CardImage(16, 4, "dos", 16).WithSettings();
+        var bytes = image.Bytes();
         var random = new Random(5);
         var (refused, found) = (0, 0);
         for (var round = 0; round < 3000; round++)
         {
-            var bytes = (byte[])good.Clone();
+            var changed = new Dictionary<int, byte>();
             for (var change = 0; change < 3; change++)
             {
                 // Boot sector, FATs, root directory and the first clusters, or the table.
                 var at = random.Next(4) == 0 ? random.Next(440, 512) : (int)image.Offset + random.Next(64 << 10);
+                changed.TryAdd(at, bytes[at]);
                 bytes[at] = (byte)random.Next(256);
             }
 
@@ -181,6 +182,11 @@ public sealed class SettingsFileTests
             catch (CardLayoutException)
             {
                 refused++;
+            }
+
+            foreach (var (at, value) in changed)
+            {
+                bytes[at] = value;
             }
         }
 

@@ -91,7 +91,9 @@ internal static class ScreenView
                 : Field("", $"not connected{(node.HubProblem is { } problem ? $": {problem}" : " yet")}", Tone.Warning);
         }
 
-        yield return Field("Agent", $"{node.Status.AgentVersion}, desired revision {node.Status.DesiredRevision}");
+        // With the whole commit behind it, a version fills a line.
+        var version = node.Status.AgentVersion is { } whole && whole.IndexOf('+', StringComparison.Ordinal) is >= 0 and var at ? whole[..Math.Min(whole.Length, at + 9)] : node.Status.AgentVersion;
+        yield return Field("Agent", $"{version}, desired revision {node.Status.DesiredRevision}");
     }
 
     private static IEnumerable<ScreenLine> Instances(LocalSummary node, int room)

@@ -85,6 +85,7 @@ internal static class App
             ScreenCommand.Create(terminal),
             RehomeCommand.Create(terminal),
             FactoryResetCommand.Create(terminal),
+            BoardCommand.Create(terminal),
             ImageCommand.Create(terminal),
             VolumeCommand.Create(terminal),
             VirtualMachineCommand.Create(terminal),

@@ -45,5 +45,6 @@ namespace EdgeVirt.Contracts;
 [JsonSerializable(typeof(NodeDocument))]
 [JsonSerializable(typeof(BoardSettings))]
 [JsonSerializable(typeof(BoardDefinition))]
+[JsonSerializable(typeof(BoardList))]
 [JsonSerializable(typeof(ImageManifest))]
 public sealed partial class ContractsJson : JsonSerializerContext;

@@ -4,10 +4,10 @@ namespace EdgeVirt.Linux;
 /// <param name="Id">IMAGE_ID; null: it runs no node image.</param>
 /// <param name="Version">IMAGE_VERSION.</param>
 /// <param name="Variant">VARIANT_ID, such as <c>production</c>.</param>
-/// <param name="Slot">What the boot loader calls the system that it chose (<c>rauc.slot=</c>); null: there are no slots.</param>
+/// <param name="Slot">What the boot loader calls the system that it chose (<c>edgevirt.slot=</c>); null: there are no slots.</param>
 public sealed record NodeImage(string? Id, string? Version, string? Variant, string? Slot)
 {
-    private const string SlotWord = "rauc.slot=";
+    private const string SlotWord = "edgevirt.slot=";
 
     /// <summary>Reads it.</summary>
     /// <param name="root">The root directory, another one in tests.</param>

@@ -98,6 +98,9 @@ internal sealed class CliRun : IDisposable
         return new CliOutcome(code, output + Encoding.UTF8.GetString(outBytes.ToArray()), error + Encoding.UTF8.GetString(errorBytes.ToArray()));
     }
 
+    /// <summary>Ends when a command has the terminal for itself and watches its size.</summary>
+    public Task TakesTerminalAsync() => watching.Task.WaitAsync(TimeSpan.FromSeconds(10));
+
     /// <summary>As when somebody pulls at the corner of the window, once a command watches it.</summary>
     public async Task ResizeAsync(uint columns, uint rows)
     {

@@ -14,8 +14,8 @@ public sealed class NodeImageTests
     public void Reads_image_and_slot()
     {
         Write("etc/os-release", "ID=debian\nIMAGE_ID=edgevirt\nIMAGE_VERSION=\"13.1+1\"\nVARIANT_ID=production\n");
-        Write("proc/cmdline", "BOOT_IMAGE=/vmlinuz rauc.slot=B quiet\n");
-        Assert.That(NodeImage.Read(root), Is.EqualTo(new NodeImage("edgevirt", "13.1+1", "production", "B")));
+        Write("proc/cmdline", "BOOT_IMAGE=/vmlinuz edgevirt.slot=b quiet\n");
+        Assert.That(NodeImage.Read(root), Is.EqualTo(new NodeImage("edgevirt", "13.1+1", "production", "b")));
     }
 
     [Test]

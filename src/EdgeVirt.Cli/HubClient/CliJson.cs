@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeVirt.Cli.Commands;
+using EdgeVirt.Cli.Flash.Cards;
 using EdgeVirt.Cli.Output;
 
 namespace EdgeVirt.Cli.HubClient;
@@ -10,6 +11,8 @@ namespace EdgeVirt.Cli.HubClient;
 [JsonSerializable(typeof(Configuration))]
 [JsonSerializable(typeof(LogEntry))]
 [JsonSerializable(typeof(ClaimTokenOutput))]
+[JsonSerializable(typeof(ClaimBatchOutput))]
+[JsonSerializable(typeof(TokenBatchContent))]
 [JsonSerializable(typeof(VersionOutput))]
 [JsonSerializable(typeof(ContextOutput[]))]
 [JsonSerializable(typeof(NodeUsage[]))]

@@ -9,7 +9,10 @@ namespace EdgeVirt.Contracts.Manifests;
 /// Holds a manifest's tree against the shape of a record and writes it as JSON. The shape comes from the
 /// records' serialization metadata, so a field exists for manifests exactly when it exists for code.
 /// </summary>
-internal sealed class ManifestSchema(Validation faults, Utf8JsonWriter json)
+/// <param name="faults">Gets what is wrong.</param>
+/// <param name="json">Gets what is right.</param>
+/// <param name="secrets">Names of fields whose values are not repeated in faults.</param>
+internal sealed class ManifestSchema(Validation faults, Utf8JsonWriter json, IReadOnlySet<string>? secrets = null)
 {
     /// <summary>Checks <paramref name="node"/> against <paramref name="type"/> and writes it.</summary>
     public void Write(ManifestNode node, JsonTypeInfo type, string path)
@@ -127,7 +130,7 @@ internal sealed class ManifestSchema(Validation faults, Utf8JsonWriter json)
 
         json.WriteNullValue();
         var advice = type == typeof(string) && scalar is not null ? "; put it in quotes" : "";
-        faults.Add(node.Line, path, $"must be {Expected(type)}, is {Describe(node)}{advice}");
+        faults.Add(node.Line, path, $"must be {Expected(type)}, is {(secrets?.Contains(path[(path.LastIndexOf('.') + 1)..]) is true ? "something else" : Describe(node))}{advice}");
     }
 
     private bool TryWrite(ManifestScalar scalar, Type type)

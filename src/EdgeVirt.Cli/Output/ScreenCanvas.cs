@@ -49,7 +49,8 @@ internal sealed class ScreenCanvas : IDisposable
         var size = terminal.Size() is { Columns: > 0, Rows: > 0 } known ? known : null;
         var columns = Math.Max(FewestColumns, (int)(size?.Columns ?? SerialColumns));
         var rows = Math.Max(FewestRows, (int)(size?.Rows ?? SerialRows));
-        var lines = ScreenView.Lines(content, rows).Take(rows).Select(line => line.Render(columns, HasColours)).ToList();
+        // Not in the last column: erasing the rest of a line that ends there takes its last character.
+        var lines = ScreenView.Lines(content, rows).Take(rows).Select(line => line.Render(columns - 1, HasColours)).ToList();
         if (IsSteered)
         {
             // The last line has no end, or the terminal would move up.

@@ -91,7 +91,7 @@ internal static class ScreenView
                 : Field("", $"not connected{(node.HubProblem is { } problem ? $": {problem}" : " yet")}", Tone.Warning);
         }
 
-        yield return Field("Agent", $"{node.Status.AgentVersion}, desired revision {node.Status.DesiredRevision}");
+        yield return Field("Agent", $"{Short(node.Status.AgentVersion)}, desired revision {node.Status.DesiredRevision}");
     }
 
     private static IEnumerable<ScreenLine> Instances(LocalSummary node, int room)
@@ -141,6 +141,13 @@ internal static class ScreenView
         : condition.Status == ConditionStatus.False && condition.Type != ConditionTypes.RunsVirtualMachines;
 
     private static ScreenLine Field(string name, string value, Tone tone = Tone.Normal) => new ScreenLine().Add(name.PadRight(NameWidth)).Add(value, tone);
+
+    // With the whole commit behind it, a version fills a line.
+    private static string Short(string? version)
+    {
+        var at = version?.IndexOf('+', StringComparison.Ordinal) ?? -1;
+        return at < 0 ? version ?? "unknown" : version![..Math.Min(version.Length, at + 9)];
+    }
 
     private static string? Part(string name, string? value) => string.IsNullOrEmpty(value) ? null : $"{name} {value}";
 

@@ -26,7 +26,7 @@ public sealed class ScreenViewTests
             Uplink     eth0
             Hub        hub.example:8444
                        connected since 2026-11-22T16:56:00Z (1h4m)
-            Agent      0.1.0, desired revision 17
+            Agent      0.1.0+f7e5dec2, desired revision 17
             Workloads  1 of 2 ready
               db                           ImagePullFailed  restarts 3  no route to registry.example
               web                          Ready
@@ -124,7 +124,7 @@ public sealed class ScreenViewTests
 
     private static LocalSummary Node() => new() { Node = "oslo-17", Hub = "hub.example:8444", HubConnectedSince = CliRun.Now.AddMinutes(-64), Status = Status() };
 
-    private static NodeStatus Status() => new() { AgentVersion = "0.1.0", DesiredRevision = 17, Board = "rpi4", SerialNumber = "10000000abc" };
+    private static NodeStatus Status() => new() { AgentVersion = "0.1.0+f7e5dec246e6b1b0d39d", DesiredRevision = 17, Board = "rpi4", SerialNumber = "10000000abc" };
 
     private static LocalInstance Instance(string name, bool ready, string state, string? message = null, int restarts = 0) =>
         new() { Name = name, IsReady = ready, State = state, Message = message, Restarts = restarts };

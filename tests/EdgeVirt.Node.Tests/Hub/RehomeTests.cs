@@ -163,7 +163,7 @@ public sealed class RehomeTests
         await using var node = await EnrolledAsync();
         var card = node.Get<BoardTree>().CardFile;
         Directory.CreateDirectory(Path.GetDirectoryName(card)!);
-        await File.WriteAllTextAsync(card, """{ "Hub": "old:8444", "claimToken": "evc1.x", "wifi": { "ssid": "ål", "country": "NO" }, "later": 1 }""".PadRight(BoardSettings.FileBytes));
+        await File.WriteAllTextAsync(card, """{ "Hub": "old:8444", "claimToken": "evc1.x", "wifi": { "ssid": "ål", "country": "NO" }, "later": 1 }""".PadRight(BoardSettings.FileBytes - 1));
         var (_, close) = await LocalCall.AskAsync(node, Rehome(second, second.NewToken().Reveal()));
         Assert.That(close.Message, Does.Not.Contain("card"));
         var bytes = await File.ReadAllBytesAsync(card);

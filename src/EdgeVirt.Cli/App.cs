@@ -83,6 +83,7 @@ internal static class App
             TopCommand.Create(terminal),
             NodeCommand.Create(terminal),
             ImageCommand.Create(terminal),
+            FlashCommand.Create(terminal),
             VolumeCommand.Create(terminal),
             VirtualMachineCommand.Create(terminal),
             TelemetryCommand.Create(terminal),

@@ -19,7 +19,7 @@ curl|up test bench|asks the hub and the sample page whether they answer
 jq|up test bench|reads what the hub answers
 zsh|test|checks its completion script
 fish|test|checks its completion script
-zstd|test|reads backups of volumes
+zstd|fast test bench|reads backups of volumes, and images for bmaptool
 apparmor|fast test|checks the profile that confines containers
 attr|fast test|compares the extended attributes of unpacked images
 libcap2-bin|fast test|gives files of volumes capabilities that backups keep
@@ -47,6 +47,10 @@ swtpm|up fast test|is the TPM of virtual machines
 qemu-efi-aarch64|fast test|is the UEFI of the arm64 guest of tests
 xorriso|up fast test|writes what cloud-init is told
 xz-utils|fast test|makes a disk that has to be refused
+bmap-tools|fast test bench|writes images to cards as edgevirt flash does, is compared with
+nbdkit|fast test|makes bad disks to write images to
+libnbd-bin|fast test|shows the disks of nbdkit to the kernel
+fuse3|fast test|mounts them
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine
 '
 

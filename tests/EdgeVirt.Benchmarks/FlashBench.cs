@@ -53,7 +53,7 @@ internal static class FlashBench
     private static async Task<string> MakeImageAsync(TempDirectory directory)
     {
         var path = directory.Combine("node.img");
-        var program = await File.ReadAllBytesAsync(PublishedBinaries.Agent);
+        var program = await File.ReadAllBytesAsync(PublishedBinaries.Cli);
         var random = new Random(5);
         using (var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write))
         {

@@ -105,7 +105,7 @@ internal sealed record BlockMap(long ImageBytes, IReadOnlyList<MappedRange> Rang
             var last = long.Parse(ends[^1], NumberStyles.None, CultureInfo.InvariantCulture);
             var offset = checked(first * block);
             var length = Math.Min(checked((last + 1) * block), size) - offset;
-            Expect(last >= first && offset >= end && length > 0, $"its range {blocks} is out of order or beyond the image");
+            Expect(last >= first && offset >= end && length > 0 && last < (size + block - 1) / block, $"its range {blocks} is out of order or beyond the image");
             ranges.Add(new MappedRange(offset, length, sum is { Length: 64 } ? Convert.FromHexString(sum) : throw new FormatException($"its range {blocks} has no SHA-256")));
             end = offset + length;
         }

@@ -35,7 +35,7 @@ internal sealed class LinuxBlockTargets(string sys = "/sys", string proc = "/pro
     public TargetDisk? Find(string path)
     {
         var full = Path.GetFullPath(path);
-        var real = File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+        var real = File.Exists(full) ? File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full : full;
         if (Path.GetDirectoryName(real) != dev)
         {
             return null;

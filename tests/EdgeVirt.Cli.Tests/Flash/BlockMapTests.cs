@@ -26,7 +26,7 @@ public sealed class BlockMapTests
 
     [TestCase("0-3", "3-0", "out of order")]
     [TestCase(" 7 ", " 2 ", "out of order")]
-    [TestCase("12-19", "12-90", "as many blocks")]
+    [TestCase("12-19", "12-90", "beyond the image")]
     [TestCase(" 7 ", " 99999999999999999999 ", "cannot be used")]
     [TestCase("chksum", "sha1", "no SHA-256")]
     [TestCase("<MappedBlocksCount> 13", "<MappedBlocksCount> 14", "as many blocks")]

@@ -57,7 +57,7 @@ public sealed class LinuxBlockTargetsTests
     public void What_the_computer_runs_from_is_known_also_through_another_device()
     {
         Assert.That((Named("nvme0n1").Use, Named("sdd").Use, Named("sdb").Use), Is.EqualTo((DiskUse.System, DiskUse.Mounted, DiskUse.Free)));
-        Assert.That(Named("nvme0n1").UsedFor, Is.EqualTo(new[] { "/boot/efi", "part of dm-0", "/" }));
+        Assert.That(Named("nvme0n1").UsedFor, Is.EqualTo(new[] { "/boot/efi", "/", "part of dm-0" }));
         Assert.That(Named("sdd").UsedFor, Is.EqualTo(new[] { "/media/my disk" }));
     }
 
@@ -122,7 +122,7 @@ public sealed class LinuxBlockTargetsTests
     {
         using var cli = new CliRun { Disks = Targets() };
         var outcome = await cli.RunAsync("flash", "--list");
-        Assert.That(outcome.Out.Split('\n')[1], Does.Contain("sdb").And.Contain("29.7 GiB").And.Contain("usb").And.Contain("Generic STORAGE DEVICE").And.Contain("000000000821"));
+        Assert.That(outcome.Out, Does.Match("dev/sdb +29.7 GiB +usb +Generic STORAGE DEVICE +000000000821\n").And.Match("dev/mmcblk0 +14.8 GiB +mmc +SC16G +0x1b2c3d4e\n"));
         Assert.That(outcome.Out, Does.Not.Contain("nvme").And.Not.Contain("sda").And.Not.Contain("sdc").And.Not.Contain("sdd").And.Not.Contain("mmcblk1"));
         Assert.That(outcome.Error, Does.Contain("Not shown: 4"));
         outcome = await cli.RunAsync("flash", "--list", "-o", "json");

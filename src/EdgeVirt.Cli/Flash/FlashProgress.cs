@@ -12,7 +12,7 @@ internal sealed class FlashProgress(Terminal terminal, IReadOnlyList<TargetRun> 
     private const int BarWidth = 24;
     private static readonly TimeSpan PlainInterval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan TerminalInterval = TimeSpan.FromMilliseconds(200);
-    private readonly Pace[] paces = [.. runs.Select(_ => new Pace())];
+    private readonly Pace[] paces = [.. runs.Select(_ => new Pace(terminal.Time.GetTimestamp()))];
 
     /// <summary>Shows until <paramref name="done"/>.</summary>
     public async Task ShowAsync(CancellationToken done)
@@ -62,17 +62,17 @@ internal sealed class FlashProgress(Terminal terminal, IReadOnlyList<TargetRun> 
     }
 
     /// <summary>Bytes per second of late.</summary>
-    private sealed class Pace
+    private sealed class Pace(long began)
     {
         private const double Weight = 0.2;
-        private long? at;
+        private long at = began;
         private long before;
         private double rate;
 
         public double Of(long done, TimeProvider time)
         {
             var now = time.GetTimestamp();
-            if (at is { } last && time.GetElapsedTime(last, now).TotalSeconds is > 0 and var seconds)
+            if (time.GetElapsedTime(at, now).TotalSeconds is > 0 and var seconds)
             {
                 var latest = (done - before) / seconds;
                 rate = rate == 0 ? latest : (rate * (1 - Weight)) + (latest * Weight);

@@ -87,6 +87,7 @@ internal static class App
             RehomeCommand.Create(terminal),
             FactoryResetCommand.Create(terminal),
             ImageCommand.Create(terminal),
+            FlashCommand.Create(terminal),
             VolumeCommand.Create(terminal),
             VirtualMachineCommand.Create(terminal),
             TelemetryCommand.Create(terminal),

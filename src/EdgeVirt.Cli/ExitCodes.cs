@@ -13,6 +13,10 @@ internal static class ExitCodes
     public const int Unreachable = 7;
     public const int Timeout = 8;
     public const int Loss = 9;
+    public const int BadImage = 10;
+    public const int TargetRefused = 11;
+    public const int TargetFailed = 12;
+    public const int VerifyFailed = 13;
     public const int Interrupted = 130;
 
     /// <summary>Code and meaning, as <c>--help</c> prints them.</summary>
@@ -28,6 +32,10 @@ internal static class ExitCodes
         (Unreachable, "hub, node or agent out of reach, or not the one that was pinned"),
         (Timeout, "not done within --timeout"),
         (Loss, "something in a Compose file cannot be carried over; see --allow-loss"),
+        (BadImage, "flash: the image is damaged, incomplete, or not signed as it has to be"),
+        (TargetRefused, "flash: the target is in use, built in, write-protected, too small, or holds something; nothing was written"),
+        (TargetFailed, "flash: the target could not be opened, written or read, or was unplugged"),
+        (VerifyFailed, "flash: what was read back is not what was written, or the target has less space than it says"),
         (Interrupted, "interrupted by Ctrl-C"),
     ];
 

@@ -18,10 +18,12 @@ if (args is ["fuzz", .. var rest])
     ("image-pull", "ours beside skopeo with umoci and podman, cold; bytes over a link that is cut; bytes of a new version", ImagePullBench.RunAsync),
     ("vm-start", "a virtual machine beside the same QEMU run by hand, and the memory beside the guest's", VmStartBench.RunAsync),
     ("node-os", "sizes of the node OS, and what the agent adds to its boot on an emulated board", NodeOsBench.RunAsync),
+    ("flash", "an image written and read back, beside bmaptool copy, which does not read back; --image FILE takes one of your own", () => FlashBench.RunAsync(args is [_, "--image", var image] ? image : null)),
     ("reconcile-scale", "one change among 10, 100 and 1,000 workloads", ReconcileScale.RunAsync),
 ];
 
-var wanted = args is [var name] ? benches.FirstOrDefault(bench => bench.Name == name) : default;
+var name = args is [var only] ? only : args is ["flash", "--image", _] ? "flash" : null;
+var wanted = benches.FirstOrDefault(bench => bench.Name == name);
 if (wanted.Run is null)
 {
     Console.Error.WriteLine("usage: ./dev bench NAME, where NAME is one of");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using EdgeVirt.Cli.Flash;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts.Protos;
 
@@ -37,6 +38,9 @@ internal sealed class CliRun : IDisposable
 
     /// <summary>Standard output is the terminal, too.</summary>
     public bool ShowsAtTerminal { get; set; }
+
+    /// <summary>Disks of the computer that it is.</summary>
+    public IBlockTargets Disks { get; init; } = new LinuxBlockTargets();
 
     /// <summary>What became of the terminal: raw, restored.</summary>
     public List<string> RawModes { get; } = [];
@@ -93,6 +97,7 @@ internal sealed class CliRun : IDisposable
             ErrorIsTerminal = AtTerminal,
             Variable = name => variables.GetValueOrDefault(name),
             Time = new FixedClock(),
+            Disks = Disks,
         };
         var code = await App.RunAsync(args, terminal, ct).WaitAsync(TimeSpan.FromSeconds(60), CancellationToken.None);
         return new CliOutcome(code, output + Encoding.UTF8.GetString(outBytes.ToArray()), error + Encoding.UTF8.GetString(errorBytes.ToArray()));

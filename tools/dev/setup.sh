@@ -20,7 +20,7 @@ openssl|image test|signs images
 jq|up test bench image|reads what the hub answers, and what boards are
 zsh|test|checks its completion script
 fish|test|checks its completion script
-zstd|test|reads backups of volumes
+zstd|fast test bench|reads backups of volumes, and images for bmaptool
 apparmor|fast test|checks the profile that confines containers
 attr|fast test|compares the extended attributes of unpacked images
 libcap2-bin|fast test|gives files of volumes capabilities that backups keep
@@ -52,6 +52,10 @@ dosfstools|fast test|makes the first partition of cards
 mtools|fast test bench|puts files on it
 fdisk|fast test|divides disks of cards
 zbar-tools|fast test|reads the QR codes of labels
+bmap-tools|fast test bench|writes images to cards as edgevirt flash does, is compared with
+nbdkit|fast test|makes bad disks to write images to
+libnbd-bin|fast test|shows the disks of nbdkit to the kernel
+fuse3|fast test|mounts them
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine
 '
 

@@ -200,7 +200,7 @@ cmd_smoke() {
 
 cmd_bench() {
   local name
-  case ${1:-} in container-start | container-density | image-pull) setup_for bench ;; *) setup_for build up ;; esac
+  case ${1:-} in container-start | container-density | image-pull | flash) setup_for bench ;; *) setup_for build up ;; esac
   for name in agent cli hub; do publish_part "$name" "$(native_architecture)"; done
   cmd_image busybox
   cmd_image sample

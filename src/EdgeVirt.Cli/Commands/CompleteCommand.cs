@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EdgeVirt.Cli.Flash;
 using EdgeVirt.Cli.HubClient;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
@@ -88,6 +89,7 @@ internal static class CompleteCommand
             ("workload", 0) => await NamesAsync(invocation, "workload", ct),
             ("machine", 0) => await NamesAsync(invocation, "virtualmachine", ct),
             ("file", 0) when command.Name == "compose" => [FileMark],
+            ("image", 0) when command.Name == "flash" => [FileMark],
             ("shell", 0) => CompletionCommand.Shells,
             ("name", 0) when command.Name == "use" => Configuration.Load(invocation.Terminal).Contexts.Keys,
             _ => [],
@@ -99,7 +101,8 @@ internal static class CompleteCommand
         "--output" => ["table", "json", "yaml"],
         "--context" => Configuration.Load(invocation.Terminal).Contexts.Keys,
         "--node" => await NamesAsync(invocation, "node", ct),
-        "--filename" or "--token-file" or "--ca-file" or "--output-file" or "--socket" => [FileMark],
+        "--to" => [.. invocation.Terminal.Disks.List().Where(disk => disk is { IsRemovable: true, Use: DiskUse.Free, Bytes: > 0 }).Select(disk => disk.Path), FileMark],
+        "--bmap" or "--key" or "--filename" or "--token-file" or "--ca-file" or "--output-file" or "--socket" => [FileMark],
         _ => [],
     };
 

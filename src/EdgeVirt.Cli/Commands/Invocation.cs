@@ -28,6 +28,9 @@ internal sealed class Invocation(Terminal terminal, ParseResult parse)
 
     public T? Get<T>(Option<T> option) => parse.GetValue(option);
 
+    /// <summary>Whether an option was written, rather than left to its default.</summary>
+    public bool IsGiven(Option option) => parse.GetResult(option) is { Implicit: false };
+
     public T Get<T>(Argument<T> argument) => parse.GetValue(argument)!;
 
     /// <summary>For people: on standard output, or beside it where that belongs to a program.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeVirt.Cli.Commands;
+using EdgeVirt.Cli.Flash;
 using EdgeVirt.Cli.Flash.Cards;
 using EdgeVirt.Cli.Output;
 
@@ -21,6 +22,8 @@ namespace EdgeVirt.Cli.HubClient;
 [JsonSerializable(typeof(ApiTokenRequest))]
 [JsonSerializable(typeof(ApiTokenIssued))]
 [JsonSerializable(typeof(ApiTokenList))]
+[JsonSerializable(typeof(FlashReport))]
+[JsonSerializable(typeof(ListedDisk[]))]
 internal sealed partial class CliJson : JsonSerializerContext;
 
 /// <summary>One line of a workload's log, as the hub streams it.</summary>

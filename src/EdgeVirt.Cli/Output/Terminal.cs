@@ -1,6 +1,7 @@
 using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using System.Text;
+using EdgeVirt.Cli.Flash;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Linux.Terminals;
 using Microsoft.Win32.SafeHandles;
@@ -47,6 +48,9 @@ internal sealed class Terminal
     public required Func<string, string?> Variable { get; init; }
 
     public required TimeProvider Time { get; init; }
+
+    /// <summary>Disks of this computer.</summary>
+    public IBlockTargets Disks { get; init; } = OperatingSystem.IsLinux() ? new LinuxBlockTargets() : new OtherBlockTargets();
 
     /// <summary>Whether colours are wanted (https://no-color.org).</summary>
     public bool Colours => OutIsTerminal && Variable("NO_COLOR") is null && Variable("TERM") is not "dumb";

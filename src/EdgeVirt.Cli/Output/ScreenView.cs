@@ -145,8 +145,13 @@ internal static class ScreenView
     // With the whole commit behind it, a version fills a line.
     private static string Short(string? version)
     {
-        var at = version?.IndexOf('+', StringComparison.Ordinal) ?? -1;
-        return at < 0 ? version ?? "unknown" : version![..Math.Min(version.Length, at + 9)];
+        if (version is null)
+        {
+            return "unknown";
+        }
+
+        var at = version.IndexOf('+', StringComparison.Ordinal);
+        return at < 0 ? version : version[..Math.Min(version.Length, at + 9)];
     }
 
     private static string? Part(string name, string? value) => string.IsNullOrEmpty(value) ? null : $"{name} {value}";

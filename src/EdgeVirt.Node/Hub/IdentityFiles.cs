@@ -8,7 +8,7 @@ using EdgeVirt.Node.State;
 namespace EdgeVirt.Node.Hub;
 
 /// <summary>
-/// The node's identity, in files of its own that no damage to the state reaches: node.key (EC P-256), node.crt, ca.crt
+/// The node's identity, in files of its own that no damage to the state reaches: its key (<see cref="NodeKey"/>), node.crt, ca.crt
 /// (PEM) and identity.json, all mode 0600. Also the floor of the clock: a board without a clock chip is never earlier
 /// than the hub last said.
 /// </summary>
@@ -18,15 +18,16 @@ internal sealed class IdentityFiles
 
     private readonly NodeOptions options;
     private readonly Quarantine quarantine;
+    private readonly NodeKey keys;
     private readonly TimeProvider time;
     private readonly Lock gate = new();
     private Identity? current;
     private DateTimeOffset floor;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public IdentityFiles(NodeOptions options, Quarantine quarantine, TimeProvider time)
+    public IdentityFiles(NodeOptions options, Quarantine quarantine, NodeKey keys, TimeProvider time)
     {
-        (this.options, this.quarantine, this.time) = (options, quarantine, time);
+        (this.options, this.quarantine, this.keys, this.time) = (options, quarantine, keys, time);
         current = Load();
     }
 
@@ -64,27 +65,20 @@ internal sealed class IdentityFiles
         }
     }
 
-    /// <summary>The node's key, made when there is none. It stays the same through renewals and enrollments.</summary>
-    public ECDsa OpenKey()
-    {
-        Directory.CreateDirectory(options.IdentityDirectory, OwnerOnly | UnixFileMode.UserExecute);
-        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var path = PathOf("node.key");
-        if (File.Exists(path))
-        {
-            try
-            {
-                key.ImportFromPem(File.ReadAllText(path));
-                return key;
-            }
-            catch (Exception e) when (e is CryptographicException or ArgumentException)
-            {
-                quarantine.Take(path, "the node's key; it needs a new claim token to enroll again");
-            }
-        }
+    /// <summary>Why the node, though it is enrolled, has no identity yet: its TPM does not give the key. See <see cref="TryAgain"/>.</summary>
+    public string? Problem { get; private set; }
 
-        DurableFile.Write(path, Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"), OwnerOnly);
-        return key;
+    /// <summary>The node's key, made when there is none. It stays the same through renewals and enrollments.</summary>
+    /// <exception cref="TpmUnavailableException">It is in the TPM, and that does not answer.</exception>
+    public ECDsa OpenKey() => keys.Open();
+
+    /// <summary>Looks once more for an identity whose key the TPM did not give.</summary>
+    public void TryAgain()
+    {
+        if (Problem is not null && Current is null && Load() is { } identity)
+        {
+            Announce(identity);
+        }
     }
 
     /// <summary>Puts an identity in force, durably; identity.json comes last and makes it count.</summary>
@@ -94,16 +88,12 @@ internal sealed class IdentityFiles
         WriteCertificates(certificateDer, authorityDer);
         WriteRecord(new IdentityRecord(node, hub.ToString(), mqttPort, hubTime));
         var next = new Identity(node, hub, mqttPort, WithKey(certificateDer, key), X509CertificateLoader.LoadCertificate(authorityDer));
-        TaskCompletionSource before;
         lock (gate)
         {
             floor = hubTime;
-            current = next;
-            before = changed;
-            changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        before.SetResult();
+        Announce(next);
     }
 
     /// <summary>Puts a fresh certificate in force.</summary>
@@ -120,8 +110,22 @@ internal sealed class IdentityFiles
         }
     }
 
+    private void Announce(Identity next)
+    {
+        TaskCompletionSource before;
+        lock (gate)
+        {
+            current = next;
+            before = changed;
+            changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        before.SetResult();
+    }
+
     private Identity? Load()
     {
+        Problem = null;
         var path = PathOf("identity.json");
         if (!File.Exists(path))
         {
@@ -141,6 +145,12 @@ internal sealed class IdentityFiles
             var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(PathOf("node.crt")));
             var authority = X509Certificate2.CreateFromPem(File.ReadAllText(PathOf("ca.crt")));
             return new Identity(record.Node, hub, record.MqttPort, WithKey(certificate.RawData, key), authority);
+        }
+        catch (TpmUnavailableException e)
+        {
+            // What is in the files is sound, and holds again when the TPM answers.
+            Problem = e.Message;
+            return null;
         }
         catch (Exception e) when (e is JsonException or CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {

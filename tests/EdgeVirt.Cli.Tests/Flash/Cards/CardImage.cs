@@ -6,7 +6,6 @@ namespace EdgeVirt.Cli.Tests.Flash.Cards;
 /// <summary>A disk image as an image of the node OS is laid out, made by the tools of the trade: sfdisk, mkfs.vfat, mtools.</summary>
 internal sealed class CardImage : IDisposable
 {
-    private const long FirstSector = 2048;
     private readonly TempDirectory directory = new();
     private readonly long partitionMiB;
 
@@ -33,7 +32,7 @@ internal sealed class CardImage : IDisposable
 
     public string Path { get; }
 
-    public long Offset => FirstSector * 512;
+    public long Offset { get; } = 1 << 20;
 
     /// <summary>As the image recipe does it.</summary>
     public CardImage WithSettings(byte[]? content = null)

@@ -10,7 +10,30 @@ export LC_ALL=C.UTF-8
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1735689600}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+# Layouts for another architecture than this machine's lie beside those for it.
+suffix=""
+if [ "$architecture" != "$(dpkg --print-architecture)" ]; then suffix=-$architecture; fi
 created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
+
+# The machine's own apt does not learn of another architecture: lists and state are kept apart, and renewed once a day.
+foreign_apt() {
+  local apt=$repo/artifacts/images/.apt-$architecture
+  mkdir -p "$apt"/state/lists/partial "$apt"/cache/archives/partial
+  : >"$apt/status"
+  cat >"$apt/apt.conf" <<CONF
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; };
+Dir::State "$apt/state";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+CONF
+  export APT_CONFIG=$apt/apt.conf
+  if [ -z "$(find "$apt/renewed" -mtime -1 2>/dev/null)" ]; then
+    apt-get -q update >/dev/null
+    touch "$apt/renewed"
+  fi
+}
+[ -z "$suffix" ] || foreign_apt
 
 # candidates PACKAGE...: a line name=version for each, as apt would install it.
 candidates() {

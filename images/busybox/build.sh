@@ -5,11 +5,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=images/lib.sh
 . "$here/../lib.sh"
 
-layout=$repo/artifacts/images/busybox
+layout=$repo/artifacts/images/busybox$suffix
 package=$(candidates busybox-static)
 key=$({ cat "$here/build.sh" "$here/../lib.sh"; echo "$package $architecture $SOURCE_DATE_EPOCH"; } | sha256sum | cut -d' ' -f1)
 if up_to_date "$layout" "$key"; then
-  echo "artifacts/images/busybox:1 is up to date ($package)"
+  echo "artifacts/images/busybox$suffix:1 is up to date ($package)"
   exit 0
 fi
 
@@ -37,4 +37,4 @@ add_layer "$work/layout" 1 "$root" "busybox-static of Debian: $package"
 umoci config --image "$work/layout:1" --no-history --created "$created" --architecture "$architecture" \
   --config.env PATH=/bin --config.cmd /bin/sh
 finish "$work/layout" "$layout" "$key"
-echo "built artifacts/images/busybox:1 ($package)"
+echo "built artifacts/images/busybox$suffix:1 ($package)"

@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=images/lib.sh
 . "$here/../lib.sh"
 
-layout=$repo/artifacts/images/sample
+layout=$repo/artifacts/images/sample$suffix
 base_packages=(base-files busybox-static)
 mapfile -t base_libraries < <(library_closure libc6; echo libc6)
 # The libraries that nginx needs beyond those of the base.
@@ -13,7 +13,7 @@ mapfile -t nginx_libraries < <(library_closure nginx | grep -vxF "$(printf '%s\n
 packages=$(candidates "${base_packages[@]}" "${base_libraries[@]}" nginx "${nginx_libraries[@]}")
 key=$({ cat "$here/build.sh" "$here/../lib.sh" "$here"/files/*; echo "$packages $architecture $SOURCE_DATE_EPOCH"; } | sha256sum | cut -d' ' -f1)
 if up_to_date "$layout" "$key"; then
-  echo "artifacts/images/sample:1 is up to date ($(grep '^nginx=' <<<"$packages"))"
+  echo "artifacts/images/sample$suffix:1 is up to date ($(grep '^nginx=' <<<"$packages"))"
   exit 0
 fi
 
@@ -66,4 +66,4 @@ umoci config --image "$work/layout:1" --no-history --created "$created" --archit
   --config.user web --config.exposedports 8080/tcp --config.env PATH=/usr/sbin:/usr/bin --config.workingdir / \
   --config.entrypoint /usr/sbin/nginx --config.stopsignal SIGQUIT --config.label org.opencontainers.image.title=edgevirt-sample-web
 finish "$work/layout" "$layout" "$key"
-echo "built artifacts/images/sample:1 ($(version_of nginx))"
+echo "built artifacts/images/sample$suffix:1 ($(version_of nginx))"

@@ -25,6 +25,7 @@ namespace EdgeVirt.Contracts;
 [JsonSerializable(typeof(TelemetryQueryResult))]
 [JsonSerializable(typeof(AuditList))]
 [JsonSerializable(typeof(LocalImageList))]
+[JsonSerializable(typeof(LocalSummary))]
 [JsonSerializable(typeof(LocalVolumeList))]
 [JsonSerializable(typeof(LocalSnapshotList))]
 [JsonSerializable(typeof(VolumeBackupList))]

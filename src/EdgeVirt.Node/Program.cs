@@ -53,6 +53,8 @@ try
         .AddContainers()
         .AddVirtualMachines()
         .AddControl()
+        .AddOnBoard()
+        .AddStatusLed()
         .AddHubLink()
         .AddTelemetry()
         .AddBoard()

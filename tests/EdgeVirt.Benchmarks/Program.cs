@@ -17,6 +17,7 @@ if (args is ["fuzz", .. var rest])
     ("container-density", "memory of an idle container, its monitor included, over the bare process", ContainerDensityBench.RunAsync),
     ("image-pull", "ours beside skopeo with umoci and podman, cold; bytes over a link that is cut; bytes of a new version", ImagePullBench.RunAsync),
     ("vm-start", "a virtual machine beside the same QEMU run by hand, and the memory beside the guest's", VmStartBench.RunAsync),
+    ("node-os", "sizes of the node OS, and what the agent adds to its boot on an emulated board", NodeOsBench.RunAsync),
     ("reconcile-scale", "one change among 10, 100 and 1,000 workloads", ReconcileScale.RunAsync),
 ];
 

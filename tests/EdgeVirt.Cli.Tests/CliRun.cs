@@ -35,6 +35,9 @@ internal sealed class CliRun : IDisposable
 
     public bool AtTerminal { get; set; }
 
+    /// <summary>Standard output is the terminal, too.</summary>
+    public bool ShowsAtTerminal { get; set; }
+
     /// <summary>What became of the terminal: raw, restored.</summary>
     public List<string> RawModes { get; } = [];
 
@@ -86,6 +89,7 @@ internal sealed class CliRun : IDisposable
             Out = output,
             Error = error,
             InIsTerminal = AtTerminal,
+            OutIsTerminal = ShowsAtTerminal,
             ErrorIsTerminal = AtTerminal,
             Variable = name => variables.GetValueOrDefault(name),
             Time = new FixedClock(),
@@ -93,6 +97,9 @@ internal sealed class CliRun : IDisposable
         var code = await App.RunAsync(args, terminal, ct).WaitAsync(TimeSpan.FromSeconds(60), CancellationToken.None);
         return new CliOutcome(code, output + Encoding.UTF8.GetString(outBytes.ToArray()), error + Encoding.UTF8.GetString(errorBytes.ToArray()));
     }
+
+    /// <summary>Ends when a command has the terminal for itself and watches its size.</summary>
+    public Task TakesTerminalAsync() => watching.Task.WaitAsync(TimeSpan.FromSeconds(10));
 
     /// <summary>As when somebody pulls at the corner of the window, once a command watches it.</summary>
     public async Task ResizeAsync(uint columns, uint rows)

@@ -65,6 +65,9 @@ internal sealed class FakeHub : IAsyncDisposable
 
     public void Answer(string line, Func<HttpContext, Task> answer) => routes[line] = answer;
 
+    /// <summary>Answers whatever has this method and no answer of its own.</summary>
+    public void AnswerAny(string method, Func<HttpContext, Task> answer) => routes[method] = answer;
+
     public async ValueTask DisposeAsync()
     {
         await app.StopAsync(new CancellationToken(canceled: true));
@@ -90,7 +93,7 @@ internal sealed class FakeHub : IAsyncDisposable
 
         using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
         Requests.Enqueue(($"{line}{context.Request.QueryString}", context.WebSockets.IsWebSocketRequest ? "" : await reader.ReadToEndAsync()));
-        if (routes.TryGetValue(line, out var answer))
+        if (routes.TryGetValue(line, out var answer) || routes.TryGetValue(context.Request.Method, out answer))
         {
             await answer(context);
             return;

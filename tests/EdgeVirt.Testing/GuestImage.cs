@@ -28,12 +28,14 @@ public static class GuestImage
     /// <param name="directory">An empty one of the test's.</param>
     /// <param name="kernel">See <see cref="LinuxGuest.Kernel"/>.</param>
     /// <param name="script">See <see cref="LinuxGuest.WriteInitrd"/>.</param>
+    /// <param name="busybox">For another architecture than this machine's; without modules then.</param>
+    /// <param name="console">Name of the serial port.</param>
     /// <returns>The layout and its tag, as <see cref="Registry.Push"/> takes them.</returns>
-    public static string Make(string directory, string kernel, string script)
+    public static string Make(string directory, string kernel, string script, string? busybox = null, string console = "ttyS0")
     {
         var boot = Directory.CreateDirectory(Path.Combine(directory, "boot")).FullName;
         File.Copy(kernel, Path.Combine(boot, "vmlinuz"));
-        LinuxGuest.WriteInitrd(Path.Combine(boot, "initrd"), script);
+        LinuxGuest.WriteInitrd(Path.Combine(boot, "initrd"), script, busybox: busybox, console: console);
         var layout = Path.Combine(directory, "layout");
         Command.Run("umoci", "init", "--layout", layout);
         Command.Run("umoci", "new", "--image", $"{layout}:1");

@@ -99,6 +99,10 @@ public sealed class HubApi : IDisposable
             ? status.Deserialize(ContractsJson.Default.WorkloadStatus)!
             : new WorkloadStatus();
 
+    /// <summary>The status of a virtual machine, or an empty one where it has none yet.</summary>
+    public async Task<VirtualMachineStatus> MachineStatusAsync(string name) =>
+        (await GetAsync(ResourceKind.VirtualMachine, name))?.Status is { } status ? status.Deserialize(ContractsJson.Default.VirtualMachineStatus)! : new VirtualMachineStatus();
+
     /// <summary>Waits until a workload is Ready on a number of nodes.</summary>
     /// <exception cref="TimeoutException">It is not; the message holds its last status.</exception>
     public Task<WorkloadStatus> WaitForWorkloadAsync(string name, int readyInstances, TimeSpan timeout) =>

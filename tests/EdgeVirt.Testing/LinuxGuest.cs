@@ -43,7 +43,9 @@ public static class LinuxGuest
     /// or the kernel panics.
     /// </param>
     /// <param name="files">What else is in it: path in the guest, as <c>usr/sbin/x</c>, and the file here. They are executable.</param>
-    public static void WriteInitrd(string path, string script, IReadOnlyDictionary<string, string>? files = null)
+    /// <param name="busybox">For another architecture than this machine's; without modules then.</param>
+    /// <param name="console">Name of the serial port.</param>
+    public static void WriteInitrd(string path, string script, IReadOnlyDictionary<string, string>? files = null, string? busybox = null, string console = "ttyS0")
     {
         var init = $"""
             #!/bin/busybox sh
@@ -52,7 +54,7 @@ public static class LinuxGuest
             bb mount -t proc proc /proc
             bb mount -t sysfs sys /sys
             bb mount -t devtmpfs dev /dev
-            exec </dev/ttyS0 >/dev/ttyS0 2>&1
+            exec </dev/{console} >/dev/{console} 2>&1
             for m in {string.Join(' ', Modules)}; do bb insmod /lib/$m.ko 2>/dev/null; done
             echo {Marker}
             {script}
@@ -61,8 +63,8 @@ public static class LinuxGuest
         using var file = File.Create(path);
         Add(file, "bin", 0x41ED, []);
         Add(file, "lib", 0x41ED, []);
-        Add(file, "bin/busybox", 0x81ED, File.ReadAllBytes(Busybox));
-        foreach (var module in Modules.Select(name => name + ".ko").Where(name => File.Exists(Path.Combine(Folder, name))))
+        Add(file, "bin/busybox", 0x81ED, File.ReadAllBytes(busybox ?? Busybox));
+        foreach (var module in (busybox is null ? Modules : []).Select(name => name + ".ko").Where(name => File.Exists(Path.Combine(Folder, name))))
         {
             Add(file, $"lib/{module}", 0x81A4, File.ReadAllBytes(Path.Combine(Folder, module)));
         }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace EdgeVirt.Testing;
 
 /// <summary>OCI layouts made by the recipes under <c>images/</c>, with their tag.</summary>
@@ -8,6 +10,17 @@ public static class SampleImages
 
     /// <summary>A shell.</summary>
     public static string Busybox => Find("busybox");
+
+    /// <summary>nginx on port 8080, for the architecture of a board.</summary>
+    /// <param name="architecture">Debian's name of it.</param>
+    public static string WebFor(string architecture) => Find(Suffixed("sample", architecture));
+
+    /// <summary>A shell, for the architecture of a board.</summary>
+    /// <param name="architecture">Debian's name of it.</param>
+    public static string BusyboxFor(string architecture) => Find(Suffixed("busybox", architecture));
+
+    private static string Suffixed(string name, string architecture) =>
+        architecture == (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "arm64" : "amd64") ? name : $"{name}-{architecture}";
 
     private static string Find(string name)
     {

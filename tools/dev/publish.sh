@@ -58,11 +58,23 @@ cmd_publish() {
 }
 
 cmd_image() {
-  local name
+  local name variant=production
+  if [ "${1:-}" = --debug ]; then variant=debug; shift; fi
   for name in "${@:-sample}"; do
-    [ -x "images/$name/build.sh" ] || fail "there is no recipe images/$name/build.sh"
+    if [ -f "boards/$name/board.json" ]; then node_image "$name" "$variant"; continue; fi
+    [ -x "images/$name/build.sh" ] || fail "there is no recipe images/$name/build.sh and no board $name: $(cd boards && printf '%s ' */board.json | sed 's#/board.json##g')"
     step "image-$name" "Making image $name" make_image "$name"
   done
+}
+
+# node_image BOARD VARIANT: the node OS of a board, with the programs of its architecture in it.
+node_image() {
+  local architecture=arm64 part
+  [ "$(id -u)" -eq 0 ] || fail "the node OS is made by root, for the owners of its files. Run: sudo ./dev image $1"
+  if grep -q '"architecture": *"Amd64"' "boards/$1/board.json"; then architecture=x64; fi
+  for part in agent cli; do publish_part "$part" "$architecture"; done
+  step "image-$1-$2" "Making the node OS of $1 ($2)" images/node/build.sh "$1" "$2"
+  tail -n 1 "$logs/image-$1-$2.log"
 }
 
 make_image() {

@@ -16,7 +16,8 @@ docker-registry|up test bench|serves images to nodes
 umoci|up test bench|makes OCI images
 skopeo|up test bench|copies images into the registry
 curl|up test bench|asks the hub and the sample page whether they answer
-jq|up test bench|reads what the hub answers
+openssl|image test|signs images
+jq|up test bench image|reads what the hub answers, and what boards are
 zsh|test|checks its completion script
 fish|test|checks its completion script
 zstd|test|reads backups of volumes
@@ -26,10 +27,10 @@ libcap2-bin|fast test|gives files of volumes capabilities that backups keep
 libarchive-tools|fast test|reads backups of volumes, beside GNU tar
 procps|test|looks for processes that a test left
 iputils-ping|test|tries the networks of tests
-lld|test|links for arm64
-llvm|test|strips arm64 programs
-gcc-aarch64-linux-gnu|test|finds the arm64 libraries when linking
-libc6-dev-arm64-cross|test|the arm64 C library to link with
+lld|test image|links for arm64
+llvm|test image|strips arm64 programs
+gcc-aarch64-linux-gnu|test image|finds the arm64 libraries when linking
+libc6-dev-arm64-cross|test image|the arm64 C library to link with
 qemu-user-static|test|runs the arm64 smoke program
 busybox-static|fast test bench|is what the containers of tests and benchmarks run
 golang-github-opencontainers-specs-dev|fast test|the schema that the bundles of containers are held against
@@ -37,7 +38,7 @@ podman|test bench|makes images for tests, is compared with
 buildah|test|makes images for tests
 docker.io|test bench|makes images for tests, is compared with
 docker-cli|test bench|is the command of docker.io from Debian 13 on
-mmdebstrap|test debian|makes the Debian disks that tests boot
+mmdebstrap|test debian image|makes the Debian disks that tests boot, and the node OS
 openssh-client|test|logs in at that Debian in a virtual machine
 qemu-system-x86|up fast test|runs virtual machines, and the machine that plain Debian boots on
 qemu-system-arm|fast test|runs the arm64 guest that proves KVM
@@ -50,7 +51,7 @@ qemu-efi-aarch64|fast test|is the UEFI of the arm64 guest of tests
 xorriso|up fast test|writes what cloud-init is told
 xz-utils|fast test|makes a disk that has to be refused
 dosfstools|fast test|makes the first partition of cards
-mtools|fast test|puts files on it
+mtools|fast test bench|puts files on it
 fdisk|fast test|divides disks of cards
 zbar-tools|fast test|reads the QR codes of labels
 e2fsprogs|up fast test bench debian|makes and checks the file systems of volumes, and the disks of that machine

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text;
-using System.Text.Json;
+using EdgeVirt.Cli.Flash.Cards;
 using EdgeVirt.Cli.HubClient;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
@@ -18,11 +18,13 @@ internal static class ClaimCommand
     private static readonly Option<int> Uses = new("--uses") { Description = "How many boards may use it", HelpName = "n", DefaultValueFactory = _ => 1 };
     private static readonly Option<TimeSpan?> Lifetime = Durations.Option("--ttl", "How long it can be used (24h)");
     private static readonly Option<string[]> NodeLabels = new("--label") { Description = "Label that the nodes get; may be given more than once", HelpName = "key=value" };
+    private static readonly Option<int?> Count = new("--count") { Description = "Makes so many claims, NAME-1, NAME-2 …, each for one board, and writes their tokens into one file for 'edgevirt flash --tokens'", HelpName = "n" };
+    private static readonly Option<string?> HubPort = new("--hub") { Description = "The hub's node port for the boards of a batch; without it the hub's name and port 8444", HelpName = "host:port" };
     private static readonly Option<string?> OutputFile = new("--output-file") { Description = "Write the token to this file (0600) instead of standard output", HelpName = "file" };
 
     public static Command Create(Terminal terminal)
     {
-        var create = new Command("create", "Makes a claim and prints its token, which is not shown again") { Name, Uses, Lifetime, NodeLabels, OutputFile };
+        var create = new Command("create", "Makes a claim and prints its token, which is not shown again") { Name, Uses, Lifetime, NodeLabels, OutputFile, Count, HubPort };
         create.Does(terminal, RunAsync);
         return new Command("claim", "Leave for boards to become nodes") { create };
     }
@@ -41,20 +43,22 @@ internal static class ClaimCommand
             ExpiresAt = invocation.Get(Lifetime) is { } ttl ? invocation.Terminal.Now + ttl : null,
             NodeLabels = ParseLabels(invocation.Get(NodeLabels) ?? []),
         };
-        var claim = new Resource
+        if (invocation.Get(Count) is { } count)
         {
-            Kind = ResourceKind.BoardClaim.Name,
-            Metadata = new Metadata { Name = name },
-            Spec = JsonSerializer.SerializeToElement(spec, ContractsJson.Default.BoardClaimSpec),
-        };
+            return await ClaimBatch.CreateAsync(invocation, new ClaimBatchRequest(name, count, spec, invocation.Get(HubPort), invocation.Get(OutputFile)), ct);
+        }
+
+        if (invocation.Get(HubPort) is not null)
+        {
+            throw new CliException(ExitCodes.Usage, "--hub is for batches.", "Give --count with it.");
+        }
 
         using var hub = invocation.Connect();
         var path = HubPaths.Of(ResourceKind.BoardClaim, name);
         var issued = await invocation.AskAsync(hub, "making the claim", async limit =>
         {
             await RefuseTakenAsync(hub, path, name, limit);
-            await hub.SendAsync(HttpMethod.Put, path, claim, ContractsJson.Default.Resource, ContractsJson.Default.Resource, limit);
-            return await hub.PostAsync($"{path}/token", ContractsJson.Default.ClaimTokenIssued, limit);
+            return await ClaimIssuer.IssueAsync(hub, name, spec, limit);
         }, ct);
 
         var file = invocation.Get(OutputFile);

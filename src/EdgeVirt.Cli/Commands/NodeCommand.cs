@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using EdgeVirt.Cli.HubClient;
+using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Protos;
@@ -82,26 +83,7 @@ internal static class NodeCommand
     }
 
     /// <summary>One question to the agent, with --timeout around it; all data of the answer.</summary>
-    internal static async Task<byte[]> CallAsync(Invocation invocation, OpenChannel open, CancellationToken ct, TimeSpan? patience = null)
-    {
+    internal static async Task<byte[]> CallAsync(Invocation invocation, OpenChannel open, CancellationToken ct, TimeSpan? patience = null) =>
         // Enrolling makes the agent talk to a hub that may be slow.
-        var limit = invocation.GivenTimeout ?? patience ?? TimeSpan.FromMinutes(1);
-        using var timed = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        using var timer = invocation.Terminal.Time.CreateTimer(_ => timed.Cancel(), null, limit, Timeout.InfiniteTimeSpan);
-        try
-        {
-            using var agent = await LocalAgent.ConnectAsync(invocation, timed.Token);
-            using var answer = new MemoryStream();
-            await foreach (var piece in agent.OpenAsync(open, timed.Token))
-            {
-                answer.Write(piece.Span);
-            }
-
-            return answer.ToArray();
-        }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-        {
-            throw new CliException(ExitCodes.Timeout, $"the agent did not answer within {Durations.Format(limit)}.", "Look at its log; a longer --timeout gives it more time.");
-        }
-    }
+        (await AgentQuestion.AskAsync(invocation, open, invocation.GivenTimeout ?? patience ?? TimeSpan.FromMinutes(1), ct)).Data;
 }

@@ -1,19 +1,23 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using EdgeVirt.Cli.Commands;
+using EdgeVirt.Cli.Flash.Cards;
 using EdgeVirt.Cli.Output;
 
 namespace EdgeVirt.Cli.HubClient;
 
 /// <summary>What the CLI itself reads and writes as JSON, beside the contracts.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Configuration))]
 [JsonSerializable(typeof(LogEntry))]
 [JsonSerializable(typeof(ClaimTokenOutput))]
+[JsonSerializable(typeof(ClaimBatchOutput))]
+[JsonSerializable(typeof(TokenBatchContent))]
 [JsonSerializable(typeof(VersionOutput))]
 [JsonSerializable(typeof(ContextOutput[]))]
 [JsonSerializable(typeof(NodeUsage[]))]
 [JsonSerializable(typeof(ContainerUsage[]))]
+[JsonSerializable(typeof(ScreenContent))]
 [JsonSerializable(typeof(ApiTokenRequest))]
 [JsonSerializable(typeof(ApiTokenIssued))]
 [JsonSerializable(typeof(ApiTokenList))]

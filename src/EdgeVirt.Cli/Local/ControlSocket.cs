@@ -21,6 +21,9 @@ internal sealed class ControlSocket : IFrameTransport
         frames = new FrameStream(stream);
     }
 
+    /// <summary>What the agent said when it was done; empty: nothing.</summary>
+    public string LastWords { get; private set; } = "";
+
     public static async Task<ControlSocket> ConnectAsync(string path, CancellationToken ct)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -63,6 +66,7 @@ internal sealed class ControlSocket : IFrameTransport
                 case TunnelFrame.KindOneofCase.Close when ChannelFaults.Of(frame.Close) is { } refused:
                     throw refused;
                 case TunnelFrame.KindOneofCase.Close:
+                    LastWords = frame.Close.Message;
                     yield break;
                 default:
                     break;

@@ -3,7 +3,7 @@ namespace EdgeVirt.Contracts.Boards;
 /// <summary>A kind of board, as <c>boards/&lt;name&gt;/board.json</c> states it. What builds, flashes and runs images reads it; no program decides by a board's name.</summary>
 public sealed record BoardDefinition
 {
-    /// <summary>Name, a DNS label; also what RAUC calls <c>compatible</c>, after <c>edgevirt-</c>.</summary>
+    /// <summary>Name, that of its directory: lower-case letters, digits, '-' and '_'; also what RAUC calls <c>compatible</c>, after <c>edgevirt-</c>.</summary>
     public required string Name { get; init; }
 
     /// <summary>One line for people.</summary>
@@ -24,7 +24,13 @@ public sealed record BoardDefinition
     /// <summary>Debian packages that this board needs beyond those of every node, such as firmware.</summary>
     public IReadOnlyList<string> Packages { get; init => field = value ?? []; } = [];
 
-    /// <summary>Kernel names of consoles, such as <c>ttyAMA0</c>, <c>tty1</c>; the last is <c>/dev/console</c>.</summary>
+    /// <summary>Boot code on the card itself; absent: the board's firmware brings all it needs.</summary>
+    public BoardBootCode? BootCode { get; init; }
+
+    /// <summary>Device trees that belong to the slot, below the kernel's directory of them, such as <c>broadcom/bcm2711-rpi-4-b.dtb</c>; none: the firmware has one, or the board needs none.</summary>
+    public IReadOnlyList<string> DeviceTrees { get; init => field = value ?? []; } = [];
+
+    /// <summary>Kernel names of consoles, such as <c>ttyAMA0</c>, <c>tty1</c>, with the speed where it is not 115200 (<c>ttyS2,1500000n8</c>); the last is <c>/dev/console</c>.</summary>
     public required IReadOnlyList<string> Consoles { get; init; }
 
     /// <summary>Names that workloads may ask devices by, such as <c>modem</c>, and the device.</summary>
@@ -76,6 +82,11 @@ public enum BoardFirmware
 /// <param name="Package">Debian package, such as <c>linux-image-arm64</c>.</param>
 /// <param name="Suite">Debian suite, such as <c>trixie-backports</c>.</param>
 public sealed record KernelSource(string Package, string Suite);
+
+/// <summary>Boot code on the card.</summary>
+/// <param name="Packages">Debian packages that it is taken from; they are not installed.</param>
+/// <param name="File">End of the path of the file in them that goes to sector 64; absent: files of the boot partition alone.</param>
+public sealed record BoardBootCode(IReadOnlyList<string> Packages, string? File = null);
 
 /// <summary>A hardware watchdog.</summary>
 /// <param name="Driver">Module of the kernel, such as <c>bcm2835_wdt</c>.</param>

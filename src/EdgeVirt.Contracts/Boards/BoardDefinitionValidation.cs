@@ -12,9 +12,9 @@ public static class BoardDefinitionValidation
     /// <summary>Adds each fault.</summary>
     public static void Validate(BoardDefinition board, Validation v)
     {
-        if (ResourceName.Problem(board.Name) is { } problem)
+        if (!IsName(board.Name))
         {
-            v.Add("name", $"'{board.Name}' {problem}");
+            v.Add("name", $"'{board.Name}' is no name of a board: 1 to {ResourceName.MaxLength} lower-case letters, digits, '-' and '_', with a letter or digit at both ends");
         }
 
         Text(board.Description, "description", v);
@@ -29,6 +29,19 @@ public static class BoardDefinitionValidation
         if (board.Packages.Distinct().Count() != board.Packages.Count)
         {
             v.Add("packages", "have a name twice; remove one");
+        }
+
+        for (var i = 0; i < (board.BootCode?.Packages.Count ?? 0); i++)
+        {
+            Package(board.BootCode!.Packages[i], $"bootCode.packages[{i}]", v);
+        }
+
+        for (var i = 0; i < board.DeviceTrees.Count; i++)
+        {
+            if (!board.DeviceTrees[i].EndsWith(".dtb", StringComparison.Ordinal) || board.DeviceTrees[i].Contains("..", StringComparison.Ordinal))
+            {
+                v.Add($"deviceTrees[{i}]", $"'{board.DeviceTrees[i]}' is no device tree of the kernel, such as broadcom/bcm2711-rpi-4-b.dtb");
+            }
         }
 
         Texts(board.Consoles, "consoles", least: 1, v);
@@ -50,7 +63,11 @@ public static class BoardDefinitionValidation
 
         if (board.Watchdog is { } watchdog)
         {
-            Package(watchdog.Driver, "watchdog.driver", v);
+            if (string.IsNullOrEmpty(watchdog.Driver) || watchdog.Driver.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('_' or '-')))
+            {
+                v.Add("watchdog.driver", $"'{watchdog.Driver}' is no module of the kernel, such as bcm2835_wdt");
+            }
+
             if (watchdog.TimeoutSeconds is < 5 or > 600)
             {
                 v.Add("watchdog.timeoutSeconds", $"is {watchdog.TimeoutSeconds}; it must be 5 to 600");
@@ -70,6 +87,9 @@ public static class BoardDefinitionValidation
             v.Add("statusLed", $"'{led}' is no name of a directory below /sys/class/leds");
         }
     }
+
+    /// <summary>Whether a text can be the name of a board.</summary>
+    public static bool IsName(string text) => ResourceName.IsValid(text.Replace('_', 'x')) && text[0] != '_' && text[^1] != '_';
 
     private static void Storage(BoardStorage storage, Validation v)
     {

@@ -48,6 +48,12 @@ internal static class JsonTree
         {
             var (key, at) = (Text(ref reader), lines.At(reader.TokenStartIndex));
             reader.Read();
+            if (reader.TokenType == JsonTokenType.Null)
+            {
+                // As if it were not there; in YAML an empty object is written so.
+                continue;
+            }
+
             var value = ReadValue(ref reader, ref lines, twice);
             if (entries.Exists(entry => entry.Key == key))
             {

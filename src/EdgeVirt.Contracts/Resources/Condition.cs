@@ -86,6 +86,16 @@ public static class ConditionTypes
 
     /// <summary>Node: it has a certificate that its hub takes. Reasons: <see cref="EnrolledReasons"/>.</summary>
     public const string Enrolled = "Enrolled";
+
+    /// <summary>Node: somebody on the board has asked for a factory reset; it restarts and forgets all that it has. Reasons: <see cref="FactoryResetReasons"/>.</summary>
+    public const string FactoryReset = "FactoryReset";
+}
+
+/// <summary>Reasons of <see cref="ConditionTypes.FactoryReset"/>.</summary>
+public static class FactoryResetReasons
+{
+    /// <summary>By <c>edgevirt factory-reset</c>.</summary>
+    public const string Requested = "Requested";
 }
 
 /// <summary>Reasons of <see cref="ConditionTypes.Ready"/>.</summary>

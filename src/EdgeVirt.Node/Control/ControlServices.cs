@@ -10,6 +10,13 @@ internal static class ControlServices
         .AddSingleton<EnrollVerb>()
         .AddSingleton(provider => provider.GetRequiredService<StatusVerb>().Verb)
         .AddSingleton(provider => provider.GetRequiredService<EnrollVerb>().Verb)
+        .AddSingleton<LocalSummarySource>()
+        .AddSingleton<LocalSummaryVerb>()
+        .AddSingleton<RehomeVerb>()
+        .AddSingleton<FactoryResetVerb>()
+        .AddSingleton(provider => provider.GetRequiredService<LocalSummaryVerb>().Verb)
+        .AddSingleton(provider => provider.GetRequiredService<RehomeVerb>().Verb)
+        .AddSingleton(provider => provider.GetRequiredService<FactoryResetVerb>().Verb)
         .AddSingleton<ChannelServer>()
         .AddHostedService<ControlSocket>();
 

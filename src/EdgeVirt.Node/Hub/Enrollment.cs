@@ -21,11 +21,11 @@ internal sealed class Enrollment(IdentityFiles identities, HubChannels channels,
 
     /// <summary>
     /// Exchanges a token. The authority is asked for first and believed only if the token pins it; the token's secret
-    /// goes only to a server which that authority vouches for.
+    /// goes only to a server which that authority vouches for. A node that has an identity keeps it until the new one is in force.
     /// </summary>
     /// <exception cref="HubRefusedException">The hub refused, or it is not the hub that the token is for.</exception>
     /// <exception cref="HubUnavailableException">Try again later.</exception>
-    public async Task<Identity> EnrollAsync(HubAddress hub, ClaimToken token, string? name, CancellationToken ct)
+    public async Task<Identity> EnrollAsync(HubAddress hub, ClaimToken token, string? name, CancellationToken ct, bool dropsDesired = false)
     {
         var authorityDer = await calls.CallAsync(token => GetAuthorityAsync(hub, token), CallTimeout, ct);
         if (!token.Pins(authorityDer))
@@ -48,9 +48,7 @@ internal sealed class Enrollment(IdentityFiles identities, HubChannels channels,
             throw new HubRefusedException($"{hub} gave an answer that does not hold together.");
         }
 
-        identities.Enroll(
-            answer.NodeName, hub, (int)answer.MqttPort, answer.CertificateDer.ToByteArray(), authorityDer,
-            DateTimeOffset.FromUnixTimeMilliseconds(answer.HubTimeUnixMs));
+        identities.Enroll(answer.NodeName, hub, answer, dropsDesired);
         conditions.Set(ConditionTypes.Enrolled, ConditionStatus.True, EnrolledReasons.Enrolled);
         return identities.Current!;
     }
@@ -95,7 +93,7 @@ internal sealed class Enrollment(IdentityFiles identities, HubChannels channels,
             var request = new RenewRequest { CertificateRequestDer = ByteString.CopyFrom(RequestOf(key, identity.Node)) };
             var answer = await calls.CallAsync(token => RenewAsync(request, token), CallTimeout, ct);
             identities.Renew(
-                answer.CertificateDer.ToByteArray(), answer.AuthorityDer.ToByteArray(), DateTimeOffset.FromUnixTimeMilliseconds(answer.HubTimeUnixMs));
+                identity, answer.CertificateDer.ToByteArray(), answer.AuthorityDer.ToByteArray(), DateTimeOffset.FromUnixTimeMilliseconds(answer.HubTimeUnixMs));
             conditions.Set(ConditionTypes.Enrolled, ConditionStatus.True, EnrolledReasons.Enrolled);
             return true;
         }

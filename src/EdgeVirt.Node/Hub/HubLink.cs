@@ -1,3 +1,5 @@
+using EdgeVirt.Contracts;
+using EdgeVirt.Node.State;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -8,8 +10,10 @@ namespace EdgeVirt.Node.Hub;
 /// the links up, and starts over when the node is enrolled anew.
 /// </summary>
 internal sealed partial class HubLink(
-    EnrollmentLoop enrollment, IdentityFiles identities, HubTasks tasks, NodeConditions conditions, ILogger<HubLink> log) : BackgroundService
+    EnrollmentLoop enrollment, IdentityFiles identities, NodeStore store, HubTasks tasks, NodeConditions conditions, ILogger<HubLink> log) : BackgroundService
 {
+    private static readonly TimeSpan DropAgain = TimeSpan.FromSeconds(2);
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -21,6 +25,7 @@ internal sealed partial class HubLink(
             var changed = identities.Changed;
             conditions.Set(
                 Contracts.Resources.ConditionTypes.Enrolled, Contracts.Resources.ConditionStatus.True, Contracts.Resources.EnrolledReasons.Enrolled);
+            await DropDesiredAsync(stoppingToken);
             var work = tasks.RunAsync(replaced.Token);
             await Task.WhenAny(work, changed);
             await replaced.CancelAsync();
@@ -34,6 +39,31 @@ internal sealed partial class HubLink(
             }
         }
     }
+
+    // Here nobody takes revisions: the hub before is left, the new one not asked yet.
+    private async Task DropDesiredAsync(CancellationToken ct)
+    {
+        while (identities.DropsDesired)
+        {
+            try
+            {
+                await store.AcceptDesiredAsync(0, new NodeDocument { Node = identities.Current!.Node }.ToBytes(), ct);
+                identities.DesiredDropped();
+                LogDropped();
+            }
+            catch (IOException e)
+            {
+                LogNotDropped(e.Message);
+                await Task.Delay(DropAgain, TimeProvider.System, ct);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "What the hub before wanted is dropped, as asked for")]
+    private partial void LogDropped();
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "What the hub before wanted cannot be dropped yet: {Reason}")]
+    private partial void LogNotDropped(string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Left the hub as {Node}")]
     private partial void LogEnded(string node);

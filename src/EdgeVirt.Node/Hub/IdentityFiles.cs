@@ -2,14 +2,15 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.State;
 
 namespace EdgeVirt.Node.Hub;
 
 /// <summary>
-/// The node's identity, in files of its own that no damage to the state reaches: its key (<see cref="NodeKey"/>), node.crt, ca.crt
-/// (PEM) and identity.json, all mode 0600. Also the floor of the clock: a board without a clock chip is never earlier
+/// The node's identity, in files of its own that no damage to the state reaches: its key (<see cref="NodeKey"/>) and identity.json, which holds
+/// the rest; node.crt and ca.crt (PEM) are copies out of it, for people and older agents. All mode 0600. Also the floor of the clock: a board without a clock chip is never earlier
 /// than the hub last said.
 /// </summary>
 internal sealed class IdentityFiles
@@ -21,7 +22,9 @@ internal sealed class IdentityFiles
     private readonly NodeKey keys;
     private readonly TimeProvider time;
     private readonly Lock gate = new();
+    private readonly Lock writing = new();
     private Identity? current;
+    private IdentityRecord? stored;
     private DateTimeOffset floor;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -55,6 +58,18 @@ internal sealed class IdentityFiles
         }
     }
 
+    /// <summary>Whether what the hub before wanted is yet to be dropped; see <see cref="DesiredDropped"/>.</summary>
+    public bool DropsDesired
+    {
+        get
+        {
+            lock (gate)
+            {
+                return stored?.DropsDesired == true;
+            }
+        }
+    }
+
     /// <summary>The time, as far as it can be known.</summary>
     public DateTimeOffset Now
     {
@@ -75,52 +90,90 @@ internal sealed class IdentityFiles
     /// <summary>Looks once more for an identity whose key the TPM did not give.</summary>
     public void TryAgain()
     {
-        if (Problem is not null && Current is null && Load() is { } identity)
-        {
-            Announce(identity);
-        }
-    }
-
-    /// <summary>Puts an identity in force, durably; identity.json comes last and makes it count.</summary>
-    public void Enroll(string node, HubAddress hub, int mqttPort, byte[] certificateDer, byte[] authorityDer, DateTimeOffset hubTime)
-    {
-        using var key = OpenKey();
-        WriteCertificates(certificateDer, authorityDer);
-        WriteRecord(new IdentityRecord(node, hub.ToString(), mqttPort, hubTime));
-        var next = new Identity(node, hub, mqttPort, WithKey(certificateDer, key), X509CertificateLoader.LoadCertificate(authorityDer));
-        lock (gate)
-        {
-            floor = hubTime;
-        }
-
-        Announce(next);
-    }
-
-    /// <summary>Puts a fresh certificate in force.</summary>
-    public void Renew(byte[] certificateDer, byte[] authorityDer, DateTimeOffset hubTime)
-    {
-        var identity = Current ?? throw new InvalidOperationException("A node that is not enrolled has no certificate to renew.");
-        using var key = OpenKey();
-        WriteCertificates(certificateDer, authorityDer);
-        WriteRecord(new IdentityRecord(identity.Node, identity.Hub.ToString(), identity.MqttPort, hubTime > floor ? hubTime : floor));
-        lock (gate)
-        {
-            floor = hubTime > floor ? hubTime : floor;
-            current = identity with { Certificate = WithKey(certificateDer, key), Authority = X509CertificateLoader.LoadCertificate(authorityDer) };
-        }
-    }
-
-    private void Announce(Identity next)
-    {
         TaskCompletionSource before;
-        lock (gate)
+        lock (writing)
         {
-            current = next;
-            before = changed;
-            changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (Problem is null || Current is not null || Load() is not { } identity)
+            {
+                return;
+            }
+
+            lock (gate)
+            {
+                current = identity;
+                before = changed;
+                changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
         }
 
         before.SetResult();
+    }
+
+    /// <summary>Puts an identity in force, durably and as a whole: until this has returned, the one before is.</summary>
+    /// <param name="node">The name that the hub gave.</param>
+    /// <param name="hub">Where the hub is.</param>
+    /// <param name="answer">What the hub gave at enrollment.</param>
+    /// <param name="dropsDesired">What the hub before wanted is to be dropped.</param>
+    public void Enroll(string node, HubAddress hub, EnrollResponse answer, bool dropsDesired = false)
+    {
+        using var key = OpenKey();
+        var hubTime = DateTimeOffset.FromUnixTimeMilliseconds(answer.HubTimeUnixMs);
+        var (certificate, authority) = (answer.CertificateDer.ToByteArray(), answer.AuthorityDer.ToByteArray());
+        var next = new Identity(node, hub, (int)answer.MqttPort, WithKey(certificate, key), X509CertificateLoader.LoadCertificate(authority));
+        TaskCompletionSource before;
+        lock (writing)
+        {
+            Write(new IdentityRecord(node, hub.ToString(), (int)answer.MqttPort, hubTime)
+            {
+                Certificate = Pem(certificate),
+                Authority = Pem(authority),
+                HubOption = options.Hub,
+                DropsDesired = dropsDesired,
+            });
+            lock (gate)
+            {
+                floor = hubTime;
+                current = next;
+                before = changed;
+                changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+
+        before.SetResult();
+    }
+
+    /// <summary>Puts a fresh certificate in force, unless the node has got another identity than the one that it renews.</summary>
+    public void Renew(Identity identity, byte[] certificateDer, byte[] authorityDer, DateTimeOffset hubTime)
+    {
+        using var key = OpenKey();
+        var next = identity with { Certificate = WithKey(certificateDer, key), Authority = X509CertificateLoader.LoadCertificate(authorityDer) };
+        lock (writing)
+        {
+            if (!ReferenceEquals(Current, identity))
+            {
+                return;
+            }
+
+            var latest = hubTime > floor ? hubTime : floor;
+            Write(stored! with { LastHubTime = latest, Certificate = Pem(certificateDer), Authority = Pem(authorityDer) });
+            lock (gate)
+            {
+                floor = latest;
+                current = next;
+            }
+        }
+    }
+
+    /// <summary>What the hub before wanted was dropped.</summary>
+    public void DesiredDropped()
+    {
+        lock (writing)
+        {
+            if (DropsDesired)
+            {
+                Write(stored! with { DropsDesired = false });
+            }
+        }
     }
 
     private Identity? Load()
@@ -136,14 +189,15 @@ internal sealed class IdentityFiles
         {
             var record = JsonSerializer.Deserialize(File.ReadAllBytes(path), IdentityJson.Default.IdentityRecord) ?? throw new JsonException("empty");
             floor = record.LastHubTime;
-            if (!HubAddress.TryParse(options.Hub ?? record.Hub, out var hub))
+            if (!HubAddress.TryParse(options.Hub is { } option && option != record.HubOption ? option : record.Hub, out var hub))
             {
                 throw new JsonException("no hub");
             }
 
             using var key = OpenKey();
-            var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(PathOf("node.crt")));
-            var authority = X509Certificate2.CreateFromPem(File.ReadAllText(PathOf("ca.crt")));
+            var certificate = X509Certificate2.CreateFromPem(record.Certificate ?? File.ReadAllText(PathOf("node.crt")));
+            var authority = X509Certificate2.CreateFromPem(record.Authority ?? File.ReadAllText(PathOf("ca.crt")));
+            stored = record with { Certificate = certificate.ExportCertificatePem(), Authority = authority.ExportCertificatePem() };
             return new Identity(record.Node, hub, record.MqttPort, WithKey(certificate.RawData, key), authority);
         }
         catch (TpmUnavailableException e)
@@ -166,16 +220,26 @@ internal sealed class IdentityFiles
         return certificate.CopyWithPrivateKey(key);
     }
 
-    private void WriteCertificates(byte[] certificateDer, byte[] authorityDer)
+    private void Write(IdentityRecord record)
     {
-        DurableFile.Write(PathOf("ca.crt"), Pem(authorityDer), OwnerOnly);
-        DurableFile.Write(PathOf("node.crt"), Pem(certificateDer), OwnerOnly);
+        DurableFile.Write(PathOf("identity.json"), JsonSerializer.SerializeToUtf8Bytes(record, IdentityJson.Default.IdentityRecord), OwnerOnly);
+        lock (gate)
+        {
+            stored = record;
+        }
+
+        try
+        {
+            DurableFile.Write(PathOf("ca.crt"), Encoding.ASCII.GetBytes(record.Authority + "\n"), OwnerOnly);
+            DurableFile.Write(PathOf("node.crt"), Encoding.ASCII.GetBytes(record.Certificate + "\n"), OwnerOnly);
+        }
+        catch (IOException)
+        {
+            // Copies: the identity is in force without them.
+        }
     }
 
-    private void WriteRecord(IdentityRecord record) =>
-        DurableFile.Write(PathOf("identity.json"), JsonSerializer.SerializeToUtf8Bytes(record, IdentityJson.Default.IdentityRecord), OwnerOnly);
-
-    private static byte[] Pem(byte[] der) => Encoding.ASCII.GetBytes(PemEncoding.WriteString("CERTIFICATE", der) + "\n");
+    private static string Pem(byte[] der) => PemEncoding.WriteString("CERTIFICATE", der);
 
     private string PathOf(string name) => Path.Combine(options.IdentityDirectory, name);
 }

@@ -28,12 +28,28 @@ internal sealed partial class MqttLink(
     private TaskCompletionSource connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IMqttClient? client;
     private string? lastComplaint;
+    private DateTimeOffset? connectedSince;
 
     /// <summary>Raised when the hub pokes; handlers return at once.</summary>
     public event Action<PokeReason>? Poked;
 
     /// <summary>Raised when the link has come up; handlers return at once.</summary>
     public event Action? Connected;
+
+    /// <summary>Raised when <see cref="State"/> may say something else; handlers return at once.</summary>
+    public event Action? StateChanged;
+
+    /// <summary>Since when the link is up, and while it is not, why.</summary>
+    public (DateTimeOffset? ConnectedSince, string? Problem) State
+    {
+        get
+        {
+            lock (gate)
+            {
+                return (connectedSince, lastComplaint);
+            }
+        }
+    }
 
     public bool IsConnected
     {
@@ -285,8 +301,11 @@ internal sealed partial class MqttLink(
         {
             lastComplaint = null;
             client = link;
+            connectedSince = time.GetUtcNow();
             connected.TrySetResult();
         }
+
+        StateChanged?.Invoke();
     }
 
     private void SetDown()
@@ -294,8 +313,11 @@ internal sealed partial class MqttLink(
         lock (gate)
         {
             client = null;
+            connectedSince = null;
             connected = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
+
+        StateChanged?.Invoke();
     }
 
     // A hub that is away for a week is one line in the log, not ten thousand.
@@ -303,8 +325,13 @@ internal sealed partial class MqttLink(
     {
         if (lastComplaint != e.Message)
         {
-            lastComplaint = e.Message;
+            lock (gate)
+            {
+                lastComplaint = e.Message;
+            }
+
             LogUnreachable(e.Message);
+            StateChanged?.Invoke();
         }
     }
 

@@ -25,6 +25,15 @@ internal sealed partial class StatusReporter(
     private Dictionary<(string Kind, string Name), (string Uid, byte[] Json)> told = [];
     private ulong sequence;
     private volatile bool isFullDue = true;
+    private TaskCompletionSource<bool> due = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Reports what is to be told from now on; false: it did not get there.</summary>
+    public Task<bool> ReportAsync(CancellationToken ct)
+    {
+        var told = Volatile.Read(ref due).Task;
+        wake.Set();
+        return told.WaitAsync(ct);
+    }
 
     /// <summary>Runs until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
@@ -40,7 +49,10 @@ internal sealed partial class StatusReporter(
             {
                 await link.WhenConnectedAsync(ct);
                 wake.Clear();
-                if (!await TryReportAsync(ct))
+                var asked = Interlocked.Exchange(ref due, new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
+                var isTold = await TryReportAsync(ct);
+                asked.SetResult(isTold);
+                if (!isTold)
                 {
                     // Whole reports are large, and the link is metered: a hub that cannot take them is not asked all the time.
                     await Task.Delay(backoff.Next(), time, ct);

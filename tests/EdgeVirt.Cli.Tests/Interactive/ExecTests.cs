@@ -86,6 +86,7 @@ public sealed class ExecTests
     {
         await using var hub = await FakeHub.StartAsync();
         using var interrupted = new CancellationTokenSource();
+        using var cli = new CliRun(hub) { AtTerminal = true, ["TERM"] = "vt220" };
         ExecRequest? request = null;
         FakeChannel.Serve(hub, "/api/v1/workloads/web/exec", async channel =>
         {
@@ -101,12 +102,12 @@ public sealed class ExecTests
                     await channel.CloseAsync(CloseReason.Failed, "no");
                     break;
                 case "interrupted":
+                    await cli.TakesTerminalAsync();
                     await interrupted.CancelAsync();
                     await channel.NextAsync();
                     break;
             }
         });
-        using var cli = new CliRun(hub) { AtTerminal = true, ["TERM"] = "vt220" };
         var outcome = await cli.RunAsync(interrupted.Token, "exec", "-it", "web", "--", "sh");
         Assert.That(cli.RawModes, Is.EqualTo((string[])["raw", "restored"]));
         Assert.That(request, Is.EqualTo(new ExecRequest

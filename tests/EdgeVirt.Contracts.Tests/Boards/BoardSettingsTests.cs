@@ -56,7 +56,7 @@ public sealed class BoardSettingsTests
         Assert.That(BoardSettingsFile.Read(Encoding.UTF8.GetBytes(text)).Value?.NodeName, Is.EqualTo("a"));
 
     [TestCase("{\"nodeNam\":\"a\"}", 1, "nodeNam", "did you mean 'nodeName'?")]
-    [TestCase("{\n\"wifi\": {\n\"ssid\": \"x\",\n\"key\": \"y\"}}", 4, "wifi.key", "is not a field here")]
+    [TestCase("{\n\"wifi\": {\n\"ssid\": \"x\", \"country\": \"NO\",\n\"key\": \"y\"}}", 4, "wifi.key", "is not a field here")]
     [TestCase("{\n\n\"wifi\": {\"ssid\": \"x\"}}", 3, "wifi.country", "is required")]
     [TestCase("{\"hub\":\"h:1\",\n\"hub\":\"h:2\"}", 2, "hub", "is there twice")]
     [TestCase("{\"nodeName\": 5}", 1, "nodeName", "must be text, is the number 5; put it in quotes")]

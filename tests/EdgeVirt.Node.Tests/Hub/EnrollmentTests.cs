@@ -129,7 +129,7 @@ public sealed class EnrollmentTests
             await using (var node = new NodeFixture(hub, directory: directory))
             {
                 key = (await node.Get<Enrollment>().EnrollAsync(Address(), hub.NewToken(), null, default)).Certificate.GetPublicKeyString();
-                await File.WriteAllTextAsync(Path.Combine(node.Options.IdentityDirectory, "node.crt"), "noise");
+                await File.WriteAllTextAsync(Path.Combine(node.Options.IdentityDirectory, "identity.json"), "noise");
             }
 
             await using var again = new NodeFixture(hub, directory: directory);

@@ -48,6 +48,9 @@ internal sealed class NodeFixture : IAsyncDisposable
 
     public string TokenFile { get; }
 
+    /// <summary>How often the board was restarted.</summary>
+    public int Restarts { get; private set; }
+
     public string DirectoryPath => directory;
 
     public CapturedLog Log { get; } = new();
@@ -66,7 +69,13 @@ internal sealed class NodeFixture : IAsyncDisposable
     private ServiceProvider Wire(NodeOptions options) => new ServiceCollection()
         .AddLogging(logging => logging.AddProvider(Log))
         .AddSingleton(options).AddSingleton(TimeProvider.System)
-        .AddState().AddControl().AddHubLink()
+        .AddState().AddControl().AddHubLink().AddOnBoard()
+        .AddSingleton(new BoardTree(Path.Combine(directory, "root")))
+        .AddSingleton<RestartSystem>(_ =>
+        {
+            Restarts++;
+            return Task.CompletedTask;
+        })
         .AddSingleton<NodeConditions>().AddSingleton<NodeFacts>().AddSingleton<NodeStatusSource>().AddBoard()
         .BuildServiceProvider();
 

@@ -1,0 +1,29 @@
+namespace EdgeVirt.Testing.Boards;
+
+/// <summary>An image of the node OS as <c>./dev image</c> made it.</summary>
+public sealed class NodeImage
+{
+    private readonly string directory;
+
+    private NodeImage(string directory) => this.directory = directory;
+
+    /// <summary>The compressed image.</summary>
+    public string Compressed => Directory.GetFiles(directory, "*.img.zst").Single();
+
+    /// <summary>Its manifest.</summary>
+    public string Manifest => Path.Combine(directory, File.ReadAllText(Path.Combine(directory, "manifest")).Trim());
+
+    /// <summary>Bytes of the root with its hash tree.</summary>
+    public long RootBytes => long.Parse(File.ReadAllText(Path.Combine(directory, "boot", "root.bytes")).Trim(), System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>The kernel in its slot.</summary>
+    public string Kernel => Path.Combine(directory, "boot", "vmlinuz");
+
+    /// <summary>The one of a board.</summary>
+    /// <param name="kind">Name of the board.</param>
+    public static NodeImage Of(string kind)
+    {
+        var directory = RepositoryRoot.Combine("artifacts/images/node", $"{kind}-production");
+        return File.Exists(Path.Combine(directory, "manifest")) ? new NodeImage(directory) : throw new InvalidOperationException($"{directory} is missing: run ./dev image {kind} first.");
+    }
+}

@@ -27,6 +27,11 @@ if (args is ["prepare", .. var preparing])
     return PrepareVerb.Run(preparing, Console.Error);
 }
 
+if (args is ["connect-cellular", .. var connecting])
+{
+    return await ConnectCellularVerb.RunAsync(connecting, Console.Out, Console.Error);
+}
+
 ProcessMemory.ShareHeap();
 try
 {

@@ -45,6 +45,8 @@ qemu-system-arm|fast test|runs the arm64 guest that proves KVM
 qemu-utils|up fast test|looks at and makes disks of virtual machines
 ovmf|up fast test|is the UEFI of virtual machines
 swtpm|up fast test|is the TPM of virtual machines
+tpm2-openssl|fast test|is how a node reaches its key in a TPM
+tpm2-tools|fast test|makes keys in the TPM of tests
 qemu-efi-aarch64|fast test|is the UEFI of the arm64 guest of tests
 xorriso|up fast test|writes what cloud-init is told
 xz-utils|fast test|makes a disk that has to be refused

@@ -11,6 +11,9 @@ internal static class NodeDescription
         to.Field("Board", status.Board);
         to.Field("Serial number", status.SerialNumber);
         to.Field("Architecture", status.Architecture);
+        to.Field("Firmware", Words(status.Firmware?.Vendor, status.Firmware?.Version, status.Firmware?.Date));
+        to.Field("Image", Words(status.Image?.Id, status.Image?.Version, status.Image?.Variant));
+        to.Field("Slot", status.Image?.Slot);
         to.Field("OS", status.OperatingSystem);
         to.Field("Kernel", status.Kernel);
         to.Field("Runtime", status.ContainerRuntime);
@@ -23,10 +26,54 @@ internal static class NodeDescription
         to.Field("Boot", status.BootId);
         to.Time("Certificate to", status.CertificateExpiresAt);
         to.Time("Last seen", status.LastSeen);
+        if (status.Storage is { Count: > 0 } storage)
+        {
+            to.Section("Storage");
+            to.Table(TableOf(storage));
+        }
+
         if (status.Conditions.Count > 0)
         {
             to.Section("Conditions");
             to.Conditions(status.Conditions);
         }
     }
+
+    private static TableView TableOf(IReadOnlyList<StorageDevice> devices)
+    {
+        var table = new TableView("NAME", "KIND", "MODEL", "SIZE", "LIFE USED", "HEALTH", "SERIAL", "FIRMWARE");
+        foreach (var device in devices)
+        {
+            table.Add(
+                device.Name,
+                KindOf(device.Kind),
+                Words(device.Manufacturer, device.Model, device.MadeAt) ?? "-",
+                Description.Bytes(device.SizeBytes),
+                device.LifeUsedPercent is { } used ? $"{used} %" : "-",
+                HealthOf(device),
+                device.SerialNumber ?? "-",
+                device.Firmware ?? "-");
+        }
+
+        return table;
+    }
+
+    private static string? Words(params IEnumerable<string?> words) => string.Join(' ', words.OfType<string>()) is { Length: > 0 } text ? text : null;
+
+    private static string KindOf(StorageKind kind) => kind switch
+    {
+        StorageKind.SdCard => "SD card",
+        StorageKind.Emmc => "eMMC",
+        StorageKind.Nvme => "NVMe",
+        StorageKind.Scsi => "SATA/USB",
+        _ => "other",
+    };
+
+    private static string HealthOf(StorageDevice device) => (device.IsHealthy, device.Spare) switch
+    {
+        (false, _) => "failing",
+        (_, { } spare) => $"spare {spare}",
+        (true, _) => "good",
+        _ => "-",
+    };
 }

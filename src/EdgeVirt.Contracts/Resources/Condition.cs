@@ -305,6 +305,7 @@ public static class EnrolledReasons
 #pragma warning disable CS1591
     public const string Enrolled = "Enrolled";
     public const string NotEnrolled = "NotEnrolled";
+    public const string KeyUnavailable = "KeyUnavailable";
     public const string TokenRefused = "TokenRefused";
     public const string HubUnreachable = "HubUnreachable";
     public const string RenewalFailed = "RenewalFailed";

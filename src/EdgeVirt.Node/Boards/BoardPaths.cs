@@ -44,6 +44,9 @@ internal sealed record BoardPaths
     /// <summary>Options that the agent has by its board.</summary>
     public string AgentOptions => Path.Combine(Prepared, "agent.json");
 
+    /// <summary>The cellular network to join; absent: none.</summary>
+    public string Cellular => Path.Combine(Prepared, "cellular.json");
+
     /// <summary>What a board keeps, below a data directory.</summary>
     public static string DirectoryOf(string dataDir) => Path.Combine(dataDir, "board");
 
@@ -68,7 +71,7 @@ internal sealed record BoardPaths
                 "--data-dir" => paths with { DataDir = value },
                 "--run" => paths with { Run = value },
                 "--root" => paths with { Root = value },
-                _ => throw new NodeOptionsException($"'{args[i]}' is no option of prepare. Options: --esp, --data-dir, --run, --root."),
+                _ => throw new NodeOptionsException($"'{args[i]}' is no option here. Options: --esp, --data-dir, --run, --root."),
             };
         }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using EdgeVirt.Contracts.Boards;
 
 namespace EdgeVirt.Node.Boards;
@@ -52,6 +53,11 @@ internal static class NetworkFiles
             files.Add(new("edgevirt/board/wpa_supplicant.conf", Supplicant(wifi), IsSecret: true));
         }
 
+        if (settings.Cellular is { } cellular)
+        {
+            files.Add(new("edgevirt/board/cellular.json", JsonSerializer.Serialize(cellular, BoardSettingsJson.Default.CellularSettings), IsSecret: true));
+        }
+
         if (settings.TimeServers is { Count: > 0 } servers)
         {
             files.Add(new("systemd/timesyncd.conf.d/50-edgevirt-time.conf", $"[Time]\nNTP={string.Join(' ', servers)}\n"));
@@ -63,7 +69,8 @@ internal static class NetworkFiles
     private static string Static(EthernetSettings ethernet)
     {
         var text = new StringBuilder(ethernet.Interface is { } name ? $"[Match]\nName={name}\n" : "[Match]\nType=ether\nKind=!*\n");
-        text.Append("\n[Network]\nDHCP=no\nIPv6AcceptRA=").Append(ethernet.Gateway?.Contains(':') == true ? "no" : "yes").Append('\n');
+        var isDynamic = ethernet.Addresses.Count == 0;
+        text.Append("\n[Network]\n").Append(isDynamic ? Dynamic : $"DHCP=no\nIPv6AcceptRA={(ethernet.Gateway?.Contains(':') == true ? "no" : "yes")}\n");
         foreach (var address in ethernet.Addresses)
         {
             text.Append($"Address={address}\n");
@@ -77,6 +84,11 @@ internal static class NetworkFiles
         if (ethernet.Gateway is { } gateway)
         {
             text.Append($"\n[Route]\nGateway={gateway}\nMetric={WiredMetric}\n");
+        }
+
+        if (isDynamic)
+        {
+            text.Append(Metrics(WiredMetric));
         }
 
         return text.ToString();

@@ -199,7 +199,7 @@ internal sealed class Preparation(BoardPaths paths, BoardSystem system, Action<s
         }
     }
 
-    private static bool IsOwn(string name) => name is "wpa_supplicant.conf" or "authorized_keys" || name.Contains(NetworkFiles.Prefix, StringComparison.Ordinal);
+    private static bool IsOwn(string name) => name is "wpa_supplicant.conf" or "cellular.json" or "authorized_keys" || name.Contains(NetworkFiles.Prefix, StringComparison.Ordinal);
 
     private static void WriteRun(string path, string text, UnixFileMode mode = Public) => DurableFile.Replace(path, Encoding.UTF8.GetBytes(text), mode);
 

@@ -48,15 +48,15 @@ internal static class SettingsText
             var (name, value) = (property.Name, property.Value);
             settings = name.ToLowerInvariant() switch
             {
-                "hub" => settings with { Hub = One(name, value, BoardSettingsJson.Default.String, SettingsCheck.Hub, faults) },
-                "claimtoken" => settings with { ClaimToken = One(name, value, BoardSettingsJson.Default.String, SettingsCheck.ClaimToken, faults) },
-                "nodename" => settings with { NodeName = One(name, value, BoardSettingsJson.Default.String, SettingsCheck.NodeName, faults) },
+                "hub" => settings with { Hub = One(name, value, BoardSettingsJson.Default.String, hub => new() { Hub = hub }, faults) },
+                "claimtoken" => settings with { ClaimToken = Token(name, value, faults) },
+                "nodename" => settings with { NodeName = One(name, value, BoardSettingsJson.Default.String, text => new() { NodeName = text }, faults) },
                 "flashedat" => settings with { FlashedAt = FlashedAt(name, value, faults) },
-                "ethernet" => settings with { Ethernet = Several(name, value, BoardSettingsJson.Default.EthernetSettings, SettingsCheck.Ethernet, faults) },
-                "wifi" => settings with { Wifi = One(name, value, BoardSettingsJson.Default.WifiSettings, SettingsCheck.Wifi, faults) },
-                "cellular" => settings with { Cellular = One(name, value, BoardSettingsJson.Default.CellularSettings, SettingsCheck.Cellular, faults) },
-                "timeservers" => settings with { TimeServers = Several(name, value, BoardSettingsJson.Default.String, SettingsCheck.TimeServer, faults) },
-                "sshauthorizedkeys" => settings with { SshAuthorizedKeys = Several(name, value, BoardSettingsJson.Default.String, SettingsCheck.AuthorizedKey, faults) },
+                "ethernet" => settings with { Ethernet = Several(name, value, BoardSettingsJson.Default.EthernetSettings, one => new() { Ethernet = [one] }, faults) },
+                "wifi" => settings with { Wifi = One(name, value, BoardSettingsJson.Default.WifiSettings, wifi => new() { Wifi = wifi }, faults) },
+                "cellular" => settings with { Cellular = One(name, value, BoardSettingsJson.Default.CellularSettings, cellular => new() { Cellular = cellular }, faults) },
+                "timeservers" => settings with { TimeServers = Several(name, value, BoardSettingsJson.Default.String, server => new() { TimeServers = [server] }, faults) },
+                "sshauthorizedkeys" => settings with { SshAuthorizedKeys = Several(name, value, BoardSettingsJson.Default.String, key => new() { SshAuthorizedKeys = [key] }, faults) },
                 "agent" => settings with { Agent = Agent(name, value, faults) },
                 _ => Unknown(settings, name, faults),
             };
@@ -65,28 +65,22 @@ internal static class SettingsText
         return settings;
     }
 
-    private static T? One<T>(string name, JsonElement value, JsonTypeInfo<T> type, Func<T, string?> check, ICollection<string> faults)
+    private static T? One<T>(string name, JsonElement value, JsonTypeInfo<T> type, Func<T, BoardSettings> alone, ICollection<string> faults)
         where T : class
     {
         try
         {
             var read = value.Deserialize(type);
-            if (read is null || check(read) is not { } problem)
-            {
-                return read;
-            }
-
-            faults.Add($"{name} {problem}");
+            return read is null || SettingsCheck.IsSound(name, alone(read), faults) ? read : null;
         }
         catch (JsonException e)
         {
             faults.Add($"{name} has the wrong form: {e.Message}");
+            return null;
         }
-
-        return null;
     }
 
-    private static List<T>? Several<T>(string name, JsonElement value, JsonTypeInfo<T> type, Func<T, string?> check, ICollection<string> faults)
+    private static List<T>? Several<T>(string name, JsonElement value, JsonTypeInfo<T> type, Func<T, BoardSettings> alone, ICollection<string> faults)
         where T : class
     {
         if (value.ValueKind != JsonValueKind.Array)
@@ -95,14 +89,20 @@ internal static class SettingsText
             return null;
         }
 
-        return [.. value.EnumerateArray().Select((item, i) => One($"{name}[{i}]", item, type, check, faults)).OfType<T>()];
+        return [.. value.EnumerateArray().Select((item, i) => One($"{name}[{i}]", item, type, alone, faults)).OfType<T>()];
     }
+
+    // Spaces stand where a token was taken.
+    private static string? Token(string name, JsonElement value, ICollection<string> faults) =>
+        value.ValueKind == JsonValueKind.String && string.IsNullOrWhiteSpace(value.GetString())
+            ? null
+            : One(name, value, BoardSettingsJson.Default.String, token => new() { ClaimToken = token }, faults);
 
     private static DateTimeOffset? FlashedAt(string name, JsonElement value, ICollection<string> faults)
     {
         if (value.ValueKind == JsonValueKind.String && value.TryGetDateTimeOffset(out var moment))
         {
-            return moment;
+            return SettingsCheck.IsSound(name, new() { FlashedAt = moment }, faults) ? moment : null;
         }
 
         faults.Add($"{name} must be a moment such as 2026-11-27T12:00:00Z");

@@ -34,7 +34,7 @@ internal sealed class Enrollment(IdentityFiles identities, HubChannels channels,
         }
 
         using var authority = X509CertificateLoader.LoadCertificate(authorityDer);
-        using var key = identities.OpenKey();
+        using var key = OpenKey();
         var request = new EnrollRequest
         {
             ClaimToken = token.Reveal(),
@@ -89,7 +89,7 @@ internal sealed class Enrollment(IdentityFiles identities, HubChannels channels,
 
         try
         {
-            using var key = identities.OpenKey();
+            using var key = OpenKey();
             var request = new RenewRequest { CertificateRequestDer = ByteString.CopyFrom(RequestOf(key, identity.Node)) };
             var answer = await calls.CallAsync(token => RenewAsync(request, token), CallTimeout, ct);
             identities.Renew(
@@ -106,6 +106,18 @@ internal sealed class Enrollment(IdentityFiles identities, HubChannels channels,
         {
             conditions.Set(ConditionTypes.Enrolled, ConditionStatus.True, EnrolledReasons.RenewalFailed, e.Message);
             throw;
+        }
+    }
+
+    private ECDsa OpenKey()
+    {
+        try
+        {
+            return identities.OpenKey();
+        }
+        catch (TpmUnavailableException e)
+        {
+            throw new HubUnavailableException(e.Message, e);
         }
     }
 

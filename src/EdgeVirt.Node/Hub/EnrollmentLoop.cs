@@ -28,6 +28,15 @@ internal sealed partial class EnrollmentLoop(
                 return identity;
             }
 
+            if (identities.Problem is { } problem)
+            {
+                Complain(EnrolledReasons.KeyUnavailable, problem);
+                await Task.WhenAny(changed, Task.Delay(backoff.Next(), time, ct));
+                ct.ThrowIfCancellationRequested();
+                identities.TryAgain();
+                continue;
+            }
+
             var text = ReadTokenFile();
             if (await TryAsync(text, ct))
             {

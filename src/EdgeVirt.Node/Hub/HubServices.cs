@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace EdgeVirt.Node.Hub;
 
@@ -6,6 +7,8 @@ internal static class HubServices
 {
     /// <summary>The links to the hub.</summary>
     public static IServiceCollection AddHubLink(this IServiceCollection services) => services
+        .AddSingleton(provider => new TpmKey(provider.GetRequiredService<ILogger<TpmKey>>()))
+        .AddSingleton<NodeKey>()
         .AddSingleton<IdentityFiles>()
         .AddSingleton<HubChannels>()
         .AddSingleton<HubCalls>()

@@ -9,7 +9,7 @@ using EdgeVirt.Node.State;
 namespace EdgeVirt.Node.Hub;
 
 /// <summary>
-/// The node's identity, in files of its own that no damage to the state reaches: node.key (EC P-256) and identity.json, which holds
+/// The node's identity, in files of its own that no damage to the state reaches: its key (<see cref="NodeKey"/>) and identity.json, which holds
 /// the rest; node.crt and ca.crt (PEM) are copies out of it, for people and older agents. All mode 0600. Also the floor of the clock: a board without a clock chip is never earlier
 /// than the hub last said.
 /// </summary>
@@ -19,6 +19,7 @@ internal sealed class IdentityFiles
 
     private readonly NodeOptions options;
     private readonly Quarantine quarantine;
+    private readonly NodeKey keys;
     private readonly TimeProvider time;
     private readonly Lock gate = new();
     private readonly Lock writing = new();
@@ -27,9 +28,9 @@ internal sealed class IdentityFiles
     private DateTimeOffset floor;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public IdentityFiles(NodeOptions options, Quarantine quarantine, TimeProvider time)
+    public IdentityFiles(NodeOptions options, Quarantine quarantine, NodeKey keys, TimeProvider time)
     {
-        (this.options, this.quarantine, this.time) = (options, quarantine, time);
+        (this.options, this.quarantine, this.keys, this.time) = (options, quarantine, keys, time);
         current = Load();
     }
 
@@ -79,27 +80,33 @@ internal sealed class IdentityFiles
         }
     }
 
+    /// <summary>Why the node, though it is enrolled, has no identity yet: its TPM does not give the key. See <see cref="TryAgain"/>.</summary>
+    public string? Problem { get; private set; }
+
     /// <summary>The node's key, made when there is none. It stays the same through renewals and enrollments.</summary>
-    public ECDsa OpenKey()
+    /// <exception cref="TpmUnavailableException">It is in the TPM, and that does not answer.</exception>
+    public ECDsa OpenKey() => keys.Open();
+
+    /// <summary>Looks once more for an identity whose key the TPM did not give.</summary>
+    public void TryAgain()
     {
-        Directory.CreateDirectory(options.IdentityDirectory, OwnerOnly | UnixFileMode.UserExecute);
-        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var path = PathOf("node.key");
-        if (File.Exists(path))
+        TaskCompletionSource before;
+        lock (writing)
         {
-            try
+            if (Problem is null || Current is not null || Load() is not { } identity)
             {
-                key.ImportFromPem(File.ReadAllText(path));
-                return key;
+                return;
             }
-            catch (Exception e) when (e is CryptographicException or ArgumentException)
+
+            lock (gate)
             {
-                quarantine.Take(path, "the node's key; it needs a new claim token to enroll again");
+                current = identity;
+                before = changed;
+                changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
         }
 
-        DurableFile.Write(path, Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"), OwnerOnly);
-        return key;
+        before.SetResult();
     }
 
     /// <summary>Puts an identity in force, durably and as a whole: until this has returned, the one before is.</summary>
@@ -171,6 +178,7 @@ internal sealed class IdentityFiles
 
     private Identity? Load()
     {
+        Problem = null;
         var path = PathOf("identity.json");
         if (!File.Exists(path))
         {
@@ -191,6 +199,12 @@ internal sealed class IdentityFiles
             var authority = X509Certificate2.CreateFromPem(record.Authority ?? File.ReadAllText(PathOf("ca.crt")));
             stored = record with { Certificate = certificate.ExportCertificatePem(), Authority = authority.ExportCertificatePem() };
             return new Identity(record.Node, hub, record.MqttPort, WithKey(certificate.RawData, key), authority);
+        }
+        catch (TpmUnavailableException e)
+        {
+            // What is in the files is sound, and holds again when the TPM answers.
+            Problem = e.Message;
+            return null;
         }
         catch (Exception e) when (e is JsonException or CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {

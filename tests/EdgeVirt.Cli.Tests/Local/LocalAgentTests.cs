@@ -32,6 +32,28 @@ public sealed class LocalAgentTests
         Assert.That(outcome.Out, Does.Contain("Agent:           0.1.0").And.Contain("Memory:          2 GiB"), outcome.Error);
     }
 
+    [Test]
+    public async Task Shows_what_the_board_its_image_and_its_storage_are()
+    {
+        using var cli = new CliRun();
+        var status = """
+            {"agentVersion":"0.1.0","firmware":{"vendor":"Raspberry Pi","version":"f788aab6","date":"2025-01-22"},"image":{"id":"edgevirt-rpi4","version":"13.1","variant":"production","slot":"b"},
+             "storage":[{"name":"mmcblk0","kind":"Emmc","model":"BJTD4R","manufacturer":"0x000015","sizeBytes":31268536320,"lifeUsedPercent":80,"spare":"normal"},
+                        {"name":"sda","kind":"Scsi","model":"SSD","serialNumber":"S3Z","sizeBytes":1024,"isHealthy":false}]}
+            """;
+        await using var agent = new FakeAgent(cli.Home, System.Text.Encoding.UTF8.GetBytes(status), 1, new CloseChannel());
+        var outcome = await cli.RunAsync("node", "status", "--socket", agent.Path);
+        var lines = outcome.Out.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))).ToList();
+        foreach (var line in new[]
+        {
+            "Firmware: Raspberry Pi f788aab6 2025-01-22", "Image: edgevirt-rpi4 13.1 production", "Slot: b", "mmcblk0 eMMC 0x000015 BJTD4R 29.1 GiB 80 % spare normal - -",
+            "sda SATA/USB SSD 1 KiB - failing S3Z -",
+        })
+        {
+            Assert.That(lines, Does.Contain(line), outcome.Out);
+        }
+    }
+
     [TestCase("nodes", "CPU MEMORY OF AGE", "25% 1 GiB 25% 0s")]
     [TestCase("workloads", "WORKLOAD CONTAINER NODE CPU MEMORY AGE", "web main {0} 500m 4 KiB 0s")]
     public async Task Shows_what_is_used_at_this_moment(string what, string head, string expected)

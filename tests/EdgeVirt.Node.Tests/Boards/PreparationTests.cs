@@ -131,8 +131,9 @@ public sealed class PreparationTests
         {
             foreach (var start in new[]
             {
-                "Hub must be host:port", "claimToken is no claim token", "nodeName must be lower-case", "'colour' is no setting", "ethernet[0] has the address '192.0.2.10'",
-                "ethernet[2] has the gateway", "ethernet[3] has the wrong form", "wifi has a passphrase", "cellular has a pin", "timeServers[1] is 'not a name'", "flashedAt must be a moment",
+                "Hub 'https://hub.example.com/' is no host:port", "claimToken is no claim token", "nodeName 'Oslo 1' must be lower-case", "'colour' is no setting",
+                "ethernet[0].addresses[0] '192.0.2.10' is no address", "ethernet[2].gateway 203.0.113.1 is in none", "ethernet[3] has the wrong form", "wifi.passphrase has 6 characters",
+                "cellular.pin must be 4 to 8 digits", "timeServers[1] 'not a name' is no name", "flashedAt must be a moment",
             })
             {
                 Assert.That(faults, Has.One.StartsWith(start), start);
@@ -180,6 +181,14 @@ public sealed class PreparationTests
     }
 
     [Test]
+    public void Name_servers_alone_go_beside_what_DHCP_says()
+    {
+        board.WriteCard("""{ "ethernet": [{ "nameServers": ["192.0.2.53"] }] }""");
+        Assert.That(board.Prepare(), Is.Empty);
+        Assert.That(board.Run("systemd/network/20-edgevirt-static-0.network"), Does.Contain("Type=ether").And.Contain("DHCP=yes").And.Contain("DNS=192.0.2.53").And.Contain("UseHostname=no"));
+    }
+
+    [Test]
     public void A_wifi_that_is_taken_back_is_gone_and_a_passphrase_is_for_root_alone()
     {
         board.WriteCard("""{ "wifi": { "ssid": "field", "passphrase": "say \"friend\" #1", "country": "NO" } }""");
@@ -187,8 +196,12 @@ public sealed class PreparationTests
         var path = Path.Combine(board.Paths.Prepared, "wpa_supplicant.conf");
         Assert.That(File.ReadAllText(path), Does.Contain("country=NO\n").And.Contain("  psk=\"say \"friend\" #1\"\n").And.Contain("SAE"));
         Assert.That(File.GetUnixFileMode(path), Is.EqualTo(OwnerOnly));
+        board.WriteCard("""{ "cellular": { "apn": "internet", "pin": "1234" } }""");
+        board.Prepare();
+        Assert.That(File.GetUnixFileMode(board.Paths.Cellular), Is.EqualTo(OwnerOnly));
         board.WriteCard("{}");
         board.Prepare();
+        Assert.That(File.Exists(board.Paths.Cellular), Is.False);
         Assert.That(File.Exists(path), Is.False);
         Assert.That(board.Run("systemd/network/80-edgevirt-wifi.network"), Is.Null);
     }
@@ -196,12 +209,12 @@ public sealed class PreparationTests
     [Test]
     public void Only_the_debug_image_lets_keys_in()
     {
-        board.WriteCard("""{ "sshAuthorizedKeys": ["ssh-ed25519 AAAAC3 me@example"] }""");
+        board.WriteCard("""{ "sshAuthorizedKeys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHkN1Yj3dAgjmnkRMDyy8RnSRXlrPUlmlPNkHRPQxmBh me@example"] }""");
         Assert.That(board.Prepare(), Has.One.StartsWith("sshAuthorizedKeys are ignored"));
         Assert.That(board.Run("edgevirt/board/authorized_keys"), Is.Null);
         board.WriteRoot("usr/lib/os-release", "IMAGE_ID=edgevirt-test\nVARIANT_ID=debug\n");
         Assert.That(board.Prepare(), Is.Empty);
-        Assert.That(board.Run("edgevirt/board/authorized_keys"), Is.EqualTo("ssh-ed25519 AAAAC3 me@example\n"));
+        Assert.That(board.Run("edgevirt/board/authorized_keys"), Is.EqualTo("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHkN1Yj3dAgjmnkRMDyy8RnSRXlrPUlmlPNkHRPQxmBh me@example\n"));
     }
 
     [Test]
@@ -266,11 +279,11 @@ public sealed class PreparationTests
             "unshare", "--uts", "sh", "-c", "\"$@\" && uname -n", "sh",
             agent, "prepare", "--esp", board.Paths.Esp, "--data-dir", board.Paths.DataDir, "--run", board.Paths.Run, "--root", board.Paths.Root);
         Assert.That(output.Trim(), Is.EqualTo("oslo-1"));
-        Assert.That(board.Run("edgevirt/board/faults"), Does.StartWith("hub must be"));
+        Assert.That(board.Run("edgevirt/board/faults"), Does.StartWith("hub 'a b' is no host:port"));
         Assert.That(Environment.MachineName, Is.Not.EqualTo("oslo-1"));
 
         var (exitCode, _, error) = Command.Try(agent, ["prepare", "--card", "x"]);
-        Assert.That((exitCode, error), Is.EqualTo((2, "edgevirt-agent: '--card' is no option of prepare. Options: --esp, --data-dir, --run, --root.\n")));
+        Assert.That((exitCode, error), Is.EqualTo((2, "edgevirt-agent: '--card' is no option here. Options: --esp, --data-dir, --run, --root.\n")));
     }
 
     private sealed class PowerCutException : Exception;

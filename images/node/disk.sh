@@ -41,6 +41,14 @@ command_line() {
   echo "edgevirt.verity=$root_hash:$root_salt:$root_blocks ro quiet loglevel=4 panic=10 oops=panic systemd.gpt_auto=0 rd.systemd.gpt_auto=0$words"
 }
 
+# device_tree NAME: its file; kernels of backports have them beside their modules.
+device_tree() {
+  local file
+  file=$(find "$root/usr/lib" \( -path "*/linux-image-*/$1" -o -path "*/modules/*/dtb/$1" \) | head -n 1)
+  [ -n "$file" ] || { echo "the kernel has no device tree $1" >&2; return 1; }
+  printf '%s\n' "$file"
+}
+
 make_boot_slot() {
   local to=$parts/boot file kernel_file
   case $firmware in
@@ -48,7 +56,7 @@ make_boot_slot() {
       {
         echo "linux (\$root)/vmlinuz rauc.slot=\$slot $(command_line)"
         for file in $(of_board '.deviceTrees // [] | .[]'); do
-          install -D -m 0644 "$(find "$root/usr/lib" -path "*/linux-image-*/$file" | head -n 1)" "$to/dtb/${file##*/}"
+          install -D -m 0644 "$(device_tree "$file")" "$to/dtb/${file##*/}"
           echo "devicetree (\$root)/dtb/${file##*/}"
         done
         echo "initrd (\$root)/initrd.img"
@@ -57,7 +65,7 @@ make_boot_slot() {
     RaspberryPi)
       cp "$boot_code"/usr/lib/raspi-firmware/{start4*.elf,fixup4*.dat} "$to/"
       for file in $(of_board '.deviceTrees // [] | .[]'); do
-        install -m 0644 "$(find "$root/usr/lib" -path "*/linux-image-*/$file" | head -n 1)" "$to/"
+        install -m 0644 "$(device_tree "$file")" "$to/"
       done
       command_line >"$to/cmdline.txt"
       kernel_file=vmlinuz

@@ -73,10 +73,15 @@ internal static class FlashCommand
         using var plan = image.Manifest is not null || CardOptions.All.Any(invocation.IsGiven) ? await CardPlan.ReadAsync(invocation, names.Length, ct) : null;
         var labels = invocation.Get(CardOptions.Label) is { } place ? new LabelPrinter(place) : null;
         labels?.Prepare();
-        var writer = plan is null ? null : new CardSettingsWriter(plan, labels, image.Manifest, invocation.Terminal, ct);
+        var writer = plan is null ? null : new CardWriter(plan, ct);
         var targets = new TargetChoice(invocation.Terminal, invocation.Get(Override) ?? [], invocation.Get(Force)).Open(names, image);
         var runs = targets.Select((target, index) => new TargetRun(target, index, invocation.Terminal.Time)).ToList();
         await FlashAsync(invocation, image, runs, writer, ct);
+        foreach (var card in runs.Where(run => run.Fault is null).Select(run => writer?.Written.GetValueOrDefault(run.Index)).OfType<Card>())
+        {
+            labels?.Print(card, CardLabel.Of(card, image.Manifest?.Board ?? "unknown", image.Manifest?.Version ?? "unknown", invocation.Terminal.Now), invocation.Terminal);
+        }
+
         return Report(invocation, image, runs);
     }
 

@@ -30,6 +30,9 @@ internal sealed class TargetRun(IFlashTarget target, int index, TimeProvider tim
 
     public string Name => target.Name;
 
+    /// <summary>Its place on the command line, from 0.</summary>
+    public int Index => index;
+
     public BlockingCollection<Batch> Queue { get; } = new(QueueDepth);
 
     /// <summary>It takes no more batches.</summary>

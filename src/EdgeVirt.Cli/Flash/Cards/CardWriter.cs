@@ -9,7 +9,7 @@ namespace EdgeVirt.Cli.Flash.Cards;
 /// </summary>
 /// <param name="plan">What is written.</param>
 /// <param name="ct">Ends waiting for a token.</param>
-internal sealed class CardWriter(CardPlan plan, CancellationToken ct)
+internal sealed class CardWriter(CardPlan plan, CancellationToken ct) : ICardWriter
 {
     private readonly Lock gate = new();
     private readonly SortedDictionary<int, Card> written = [];

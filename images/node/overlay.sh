@@ -44,7 +44,7 @@ enable_units() {
   local unit console
   mount -t proc proc "$root/proc"
   units enable edgevirt-good.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service edgevirt-agent.service
-  for unit in edgevirt-prepare.service; do [ ! -f "$root/usr/lib/systemd/system/$unit" ] || units enable "$unit"; done
+  for unit in edgevirt-prepare.service edgevirt-cellular.service; do [ ! -f "$root/usr/lib/systemd/system/$unit" ] || units enable "$unit"; done
   units mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-firstboot.service nftables.service \
     systemd-repart.service dnsmasq.service smartmontools.service smartd.service 2>/dev/null || true
   for console in $(of_board '.consoles[]'); do

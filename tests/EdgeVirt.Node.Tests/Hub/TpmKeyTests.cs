@@ -7,6 +7,7 @@ using System.Security.Cryptography.X509Certificates;
 using EdgeVirt.Node.Hub;
 using EdgeVirt.Node.State;
 using EdgeVirt.Testing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EdgeVirt.Node.Tests.Hub;
@@ -15,11 +16,12 @@ namespace EdgeVirt.Node.Tests.Hub;
 [NonParallelizable]
 public sealed class TpmKeyTests
 {
+    private CapturedLog log = null!;
     private TempDirectory directory = null!;
     private ChildProcess? tpm;
 
     [SetUp]
-    public void SetUp() => (directory, tpm) = (new TempDirectory(), null);
+    public void SetUp() => (directory, log, tpm) = (new TempDirectory(), new CapturedLog(), null);
 
     [TearDown]
     public async Task TearDownAsync()
@@ -45,7 +47,8 @@ public sealed class TpmKeyTests
             if (File.Exists(Path.Combine(Options().IdentityDirectory, "node.key")))
             {
                 Assert.That(File.Exists(reference), Is.False);
-                Assert.Ignore("the TPM's provider of this Debian does not sign for TLS, so the key went into a file; Debian 13 has one that does");
+                Assert.That(log.Lines, Has.One.Contains("does not sign for TLS"), "nothing else is wrong with this TPM");
+                Assert.Ignore($"{log.Lines[0]}; the key went into a file");
             }
 
             Assert.That((await File.ReadAllTextAsync(reference)).Trim(), Is.EqualTo(TpmKey.Handle));
@@ -142,26 +145,42 @@ public sealed class TpmKeyTests
 
     private async Task StartTpmAsync()
     {
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        var port = ((IPEndPoint)free.LocalEndpoint).Port;
-        free.Stop();
+        var port = FreePorts();
         tpm = ChildProcess.Start(
             "swtpm",
             [
                 "socket", "--tpm2", "--tpmstate", $"dir={directory.Subdirectory("tpm")}", "--flags", "not-need-init,startup-clear",
-                "--server", $"type=tcp,port={port},bindaddr=127.0.0.1", "--ctrl", $"type=unixio,path={directory.Combine("ctrl")}",
+                "--server", $"type=tcp,port={port},bindaddr=127.0.0.1", "--ctrl", $"type=tcp,port={port + 1},bindaddr=127.0.0.1",
             ],
             directory.Combine("swtpm.log"));
-        await Eventually.HoldsAsync(() => File.Exists(directory.Combine("ctrl")), "swtpm");
+        await Eventually.HoldsAsync(() => !IsFree(port) && !IsFree(port + 1), "swtpm");
         SetTcti($"swtpm:host=127.0.0.1,port={port}");
     }
+
+    // tpm2-tss looks for the control channel one port above the other.
+    private static int FreePorts()
+    {
+        while (true)
+        {
+            using var free = new TcpListener(IPAddress.Loopback, 0);
+            free.Start();
+            var port = ((IPEndPoint)free.LocalEndpoint).Port;
+            free.Stop();
+            if (IsFree(port + 1))
+            {
+                return port;
+            }
+        }
+    }
+
+    // By the kernel's table: a connection would be taken for a client.
+    private static bool IsFree(int port) =>
+        !System.Net.NetworkInformation.IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(listener => listener.Port == port);
 
     private async Task CutPowerAsync(TpmKey chip)
     {
         chip.Dispose();
         await tpm!.DisposeAsync();
-        File.Delete(directory.Combine("ctrl"));
         await StartTpmAsync();
     }
 
@@ -173,7 +192,7 @@ public sealed class TpmKeyTests
         Assert.That(set("TPM2OPENSSL_TCTI", tcti, 1), Is.Zero);
     }
 
-    private static TpmKey Chip(string device) => new(device, NullLogger<TpmKey>.Instance);
+    private TpmKey Chip(string device) => new(device, new LoggerFactory([log]).CreateLogger<TpmKey>());
 
     private NodeKey Keys(TpmKey chip) => new(Options(), Quarantine(), chip);
 

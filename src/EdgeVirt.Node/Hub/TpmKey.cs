@@ -73,7 +73,7 @@ internal sealed partial class TpmKey(string device, ILogger<TpmKey> log) : IDisp
         }
         catch (Exception e) when (e is IOException or SocketException or TpmUnavailableException or CryptographicException or AuthenticationException or OperationCanceledException)
         {
-            LogUnused(e.Message);
+            LogUnused(e is AuthenticationException ? $"it does not sign for TLS ({e.GetBaseException().Message}), as Debian 13's tpm2-openssl does" : e.Message);
             Dispose();
             return null;
         }

@@ -53,7 +53,7 @@ public sealed class PreparationTests
     public void A_power_cut_after_any_step_changes_nothing_about_where_it_ends()
     {
         var json = $$"""
-            { "hub": "hub.example.com", "claimToken": "{{PreparedBoard.NewToken()}}", "nodeName": "oslo-1", "flashedAt": "2026-11-20T00:00:00Z",
+            { "hub": "hub.example.com:8444", "claimToken": "{{PreparedBoard.NewToken()}}", "nodeName": "oslo-1", "flashedAt": "2026-11-20T00:00:00Z",
               "wifi": { "ssid": "Ærlig", "passphrase": "not a secret", "country": "NO" }, "timeServers": ["10.0.0.1"] }
             """;
         board.WriteCard(json);

@@ -33,6 +33,11 @@ internal static class App
         catch (CliException fault)
         {
             terminal.Fail(fault.Message, fault.Hint);
+            foreach (var error in fault.Errors)
+            {
+                terminal.Error.WriteLine(Plain.Line($"  {(error.Line > 0 ? $"line {error.Line}: " : "")}{error.Field} {error.Reason}"));
+            }
+
             return fault.ExitCode;
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)

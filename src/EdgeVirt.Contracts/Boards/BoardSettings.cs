@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace EdgeVirt.Contracts.Boards;
 
 /// <summary>
@@ -42,11 +40,18 @@ public sealed record BoardSettings
     /// <summary>Servers of the time, names or addresses; absent: those of DHCP, then Debian's pool.</summary>
     public IReadOnlyList<string>? TimeServers { get; init; }
 
-    /// <summary>What else the agent is told, as in its <c>agent.json</c>, such as how registries of the site are reached. The agent checks it; a fault leaves all of it out.</summary>
-    public JsonElement? Agent { get; init; }
+    /// <summary>How registries of the site are reached, by the host that images name.</summary>
+    public IReadOnlyDictionary<string, RegistrySettings>? Registries { get; init; }
 
     /// <summary>Lines of authorized_keys for root. Only the debug image has an SSH server; the others say that they ignore it.</summary>
     public IReadOnlyList<string>? SshAuthorizedKeys { get; init; }
+}
+
+/// <summary>A registry of the site, which the agent would not find by its name alone.</summary>
+public sealed record RegistrySettings
+{
+    /// <summary>Base address, http or https.</summary>
+    public required string Url { get; init; }
 }
 
 /// <summary>A static address.</summary>

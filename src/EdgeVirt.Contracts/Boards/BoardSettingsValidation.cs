@@ -48,6 +48,19 @@ public static partial class BoardSettingsValidation
         ValidateWifi(settings.Wifi, v);
         ValidateCellular(settings.Cellular, v);
         ValidateTimeServers(settings.TimeServers ?? [], v);
+        foreach (var (host, registry) in settings.Registries ?? new Dictionary<string, RegistrySettings>())
+        {
+            if (!IsHost(host) && !IsHostAndPort(host))
+            {
+                v.Add($"registries.{Short(host)}", "must be called by the host that images name, such as registry.example.com");
+            }
+
+            if (!Uri.TryCreate(registry.Url, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
+            {
+                v.Add($"registries.{Short(host)}.url", $"'{Short(registry.Url)}' is no address such as http://192.168.7.5:5000");
+            }
+        }
+
         ValidateKeys(settings.SshAuthorizedKeys ?? [], v);
         if (v.IsValid && BoardSettingsFile.LengthOf(settings) is > BoardSettings.FileBytes and var bytes)
         {

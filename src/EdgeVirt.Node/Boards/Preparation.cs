@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using EdgeVirt.Contracts.Boards;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Hub;
@@ -9,7 +8,8 @@ using EdgeVirt.Node.Hub;
 namespace EdgeVirt.Node.Boards;
 
 /// <summary><c>agent.json</c> of a board: what the agent takes where nobody told it otherwise; see <see cref="NodeOptionsFile"/>.</summary>
-internal sealed record PreparedOptions(string? BoardHub, string ClaimTokenFile, string? NodeName);
+internal sealed record PreparedOptions(
+    string? BoardHub, string ClaimTokenFile, string? NodeName, IReadOnlyDictionary<string, RegistrySettings>? Registries);
 
 /// <summary>What a preparation changes of the running system.</summary>
 /// <param name="Now">What time it is.</param>
@@ -46,22 +46,11 @@ internal sealed class Preparation(BoardPaths paths, BoardSystem system, Action<s
         Try("clock", () => AdvanceClock(settings));
         Try("host name", () => NameHost(settings));
         Try("files", () => WriteFiles(settings));
-        Try("agent options", () => WriteRun(paths.AgentOptions, AgentOptions(settings), Secret));
+        Try("agent options", () => WriteRun(
+            paths.AgentOptions,
+            JsonSerializer.Serialize(new PreparedOptions(settings.Hub, paths.ClaimToken, settings.NodeName, settings.Registries), BoardSettingsJson.Default.PreparedOptions)));
         Try("faults", () => WriteRun(paths.Faults, string.Concat(faults.Select(fault => fault.ReplaceLineEndings(" ") + "\n"))));
         return faults;
-    }
-
-    // What the settings tell the agent in its own words, and what they tell it in theirs, which counts.
-    private string AgentOptions(BoardSettings settings)
-    {
-        var all = settings.Agent is { } given ? JsonObject.Create(given)! : [];
-        var own = new PreparedOptions(settings.Hub, paths.ClaimToken, settings.NodeName);
-        foreach (var (name, value) in JsonSerializer.SerializeToNode(own, BoardSettingsJson.Default.PreparedOptions)!.AsObject().Where(option => option.Value is not null))
-        {
-            all[name] = value!.DeepClone();
-        }
-
-        return all.ToJsonString();
     }
 
     private void MakeDirectories()

@@ -57,7 +57,7 @@ internal static class SettingsText
                 "cellular" => settings with { Cellular = One(name, value, BoardSettingsJson.Default.CellularSettings, cellular => new() { Cellular = cellular }, faults) },
                 "timeservers" => settings with { TimeServers = Several(name, value, BoardSettingsJson.Default.String, server => new() { TimeServers = [server] }, faults) },
                 "sshauthorizedkeys" => settings with { SshAuthorizedKeys = Several(name, value, BoardSettingsJson.Default.String, key => new() { SshAuthorizedKeys = [key] }, faults) },
-                "agent" => settings with { Agent = Agent(name, value, faults) },
+                "registries" => settings with { Registries = One(name, value, BoardSettingsJson.Default.IReadOnlyDictionaryStringRegistrySettings, all => new() { Registries = all }, faults) },
                 _ => Unknown(settings, name, faults),
             };
         }
@@ -109,29 +109,9 @@ internal static class SettingsText
         return null;
     }
 
-    private static JsonElement? Agent(string name, JsonElement value, ICollection<string> faults)
-    {
-        try
-        {
-            var options = value.Deserialize(NodeOptionsJson.Default.NodeOptionsFile)?.Over(new NodeOptions());
-            if (options is { DataDir: var data, RunDir: var run } && (data, run) == (new NodeOptions().DataDir, new NodeOptions().RunDir))
-            {
-                return value.Clone();
-            }
-
-            faults.Add($"{name} must not move dataDir and runDir: a board's image says where they are");
-        }
-        catch (JsonException e)
-        {
-            faults.Add($"{name} has the wrong form: {e.Message}");
-        }
-
-        return null;
-    }
-
     private static BoardSettings Unknown(BoardSettings settings, string name, ICollection<string> faults)
     {
-        faults.Add($"'{name}' is no setting; there are hub, claimToken, nodeName, flashedAt, ethernet, wifi, cellular, timeServers, sshAuthorizedKeys and agent");
+        faults.Add($"'{name}' is no setting; there are hub, claimToken, nodeName, flashedAt, ethernet, wifi, cellular, timeServers, registries and sshAuthorizedKeys");
         return settings;
     }
 }
@@ -144,4 +124,5 @@ internal static class SettingsText
     WriteIndented = true)]
 [JsonSerializable(typeof(BoardSettings))]
 [JsonSerializable(typeof(PreparedOptions))]
+[JsonSerializable(typeof(IReadOnlyDictionary<string, RegistrySettings>))]
 internal sealed partial class BoardSettingsJson : JsonSerializerContext;

@@ -36,11 +36,6 @@ public static class Card
     // How a site's own registry is reached is told to its boards in the same file.
     private static JsonObject Settings(Fleet fleet) => new()
     {
-        ["agent"] = new JsonObject
-        {
-            ["registries"] = new JsonObject { [Fleet.RegistryName] = new JsonObject { ["url"] = fleet.Registry.Url.ToString() } },
-            ["heartbeatSeconds"] = 5,
-            ["telemetryIntervalSeconds"] = 2,
-        },
+        ["registries"] = new JsonObject { [Fleet.RegistryName] = new JsonObject { ["url"] = fleet.Registry.Url.ToString() } },
     };
 }

@@ -80,9 +80,14 @@ public sealed class BoardTests(string kind, string architecture)
 
     private async Task DescribesItselfAsync()
     {
-        var status = await fleet.NodeStatusAsync(Node);
+        var status = await HubApi.WaitForAsync(
+            "the address from the card",
+            () => fleet.NodeStatusAsync(Node),
+            now => now.Addresses.Contains(board.Address.ToString()),
+            now => now.ToString(),
+            Patience);
         Assert.That(status.OperatingSystem, Does.Contain("13 (trixie)"));
-        Assert.That(status.Addresses, Does.Contain(board.Address.ToString()));
+        Assert.That((status.Image?.Id, status.Image?.Slot), Is.EqualTo(($"edgevirt-{kind}", "A")));
         Assert.That(status.ContainerRuntime, Does.StartWith("crun "));
         Assert.That(status.MemoryBytes, Is.GreaterThan(2L << 30));
     }

@@ -28,20 +28,25 @@ public static class GuestImage
     /// <param name="directory">An empty one of the test's.</param>
     /// <param name="kernel">See <see cref="LinuxGuest.Kernel"/>.</param>
     /// <param name="script">See <see cref="LinuxGuest.WriteInitrd"/>.</param>
-    /// <param name="busybox">For another architecture than this machine's; without modules then.</param>
+    /// <param name="foreign">Debian's name of another architecture than this machine's, and its busybox; without modules then.</param>
     /// <param name="console">Name of the serial port.</param>
     /// <returns>The layout and its tag, as <see cref="Registry.Push"/> takes them.</returns>
-    public static string Make(string directory, string kernel, string script, string? busybox = null, string console = "ttyS0")
+    public static string Make(string directory, string kernel, string script, (string Architecture, string Busybox)? foreign = null, string console = "ttyS0")
     {
         var boot = Directory.CreateDirectory(Path.Combine(directory, "boot")).FullName;
         File.Copy(kernel, Path.Combine(boot, "vmlinuz"));
-        LinuxGuest.WriteInitrd(Path.Combine(boot, "initrd"), script, busybox: busybox, console: console);
+        LinuxGuest.WriteInitrd(Path.Combine(boot, "initrd"), script, busybox: foreign?.Busybox, console: console);
         var layout = Path.Combine(directory, "layout");
         Command.Run("umoci", "init", "--layout", layout);
         Command.Run("umoci", "new", "--image", $"{layout}:1");
         // Not by "umoci insert": what its version 0.4.7 writes ends within the last file.
         Command.Run("tar", "-c", "--owner=0", "--group=0", "-C", directory, "-f", Path.Combine(directory, "layer.tar"), "boot");
         Command.Run("umoci", "raw", "add-layer", "--image", $"{layout}:1", Path.Combine(directory, "layer.tar"));
+        if (foreign is { Architecture: var architecture })
+        {
+            Command.Run("umoci", "config", "--image", $"{layout}:1", "--architecture", architecture);
+        }
+
         return $"{layout}:1";
     }
 }

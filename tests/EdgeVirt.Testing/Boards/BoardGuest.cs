@@ -13,7 +13,7 @@ public static class BoardGuest
         // umoci unpacks an image without a container engine; the program lies at bin/busybox in it.
         var bundle = Path.Combine(directory, "busybox");
         Command.Run("umoci", "raw", "unpack", "--image", SampleImages.BusyboxFor(architecture), bundle);
-        return GuestImage.Make(directory, NodeImage.Of(kind).Kernel, "while :; do bb sleep 60; done", Path.Combine(bundle, "bin/busybox"), Console(architecture));
+        return GuestImage.Make(directory, NodeImage.Of(kind).Kernel, "while :; do bb sleep 60; done", (architecture, Path.Combine(bundle, "bin/busybox")), Console(architecture));
     }
 
     /// <summary>The machine, as an operator states it.</summary>

@@ -104,12 +104,7 @@ public sealed class BoardTests(string kind, string architecture)
         // arm64: QEMU emulates EL2, so that the kernel of the board has KVM. x86-64: it does not, and the machine is emulated.
         var accelerated = architecture == "arm64";
         await fleet.Hub.Api.ApplyAsync(BoardGuest.Manifest(architecture, accelerated));
-        var status = await HubApi.WaitForAsync(
-            "the machine to be Ready",
-            async () => await fleet.Hub.Api.MachineStatusAsync("guest"),
-            now => now is { ReadyInstances: 1, DesiredInstances: 1 },
-            now => now.ToString(),
-            Patience);
+        var status = await WaitForMachineAsync(Patience);
         Assert.That(status.Instances.Single().Conditions.Is(ConditionTypes.Accelerated, accelerated ? ConditionStatus.True : ConditionStatus.False), Is.True, status.ToString());
         var cli = RealCli.At(fleet.Hub);
         await HubApi.WaitForAsync(
@@ -144,7 +139,15 @@ public sealed class BoardTests(string kind, string architecture)
             BootPatience);
         await fleet.Hub.Api.WaitForWorkloadAsync("web", 1, Patience);
         Assert.That(await Fleet.FetchAsync(board.Address, Patience), Does.Contain("EdgeVirt"));
+        await WaitForMachineAsync(Patience * 2);
     }
+
+    private Task<VirtualMachineStatus> WaitForMachineAsync(TimeSpan patience) => HubApi.WaitForAsync(
+        "the machine to be Ready",
+        () => fleet.Hub.Api.MachineStatusAsync("guest"),
+        now => now is { ReadyInstances: 1, DesiredInstances: 1 },
+        now => now.ToString(),
+        patience);
 
     private Task<NodeStatus> WaitForNodeAsync() => HubApi.WaitForAsync(
         "the board to be a Ready node",

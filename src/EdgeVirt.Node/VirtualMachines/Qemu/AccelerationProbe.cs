@@ -22,7 +22,10 @@ internal sealed record AccelerationResult(string? CpuModel, string Reason, strin
 }
 
 /// <summary>A result and the boot that it holds for.</summary>
-internal sealed record KeptAcceleration(string BootId, AccelerationResult Result);
+/// <param name="BootId">The boot.</param>
+/// <param name="Result">The result.</param>
+/// <param name="IsSettled">False: the guest only was too slow, which may change.</param>
+internal sealed record KeptAcceleration(string BootId, AccelerationResult Result, bool IsSettled = true);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(KeptAcceleration))]
@@ -30,16 +33,23 @@ internal sealed partial class AccelerationJson : JsonSerializerContext;
 
 /// <summary>
 /// Finds out whether KVM runs guests at the processor's own speed, by running one with the processor model that virtual
-/// machines get. That the device exists proves nothing, and neither does a guest of a few instructions. Asked once a boot; safe for use by several threads.
+/// machines get. That the device exists proves nothing, and neither does a guest of a few instructions. Asked once a boot, unless the guest only was
+/// too slow: a board that has just started, or is busy, is asked again later. Safe for use by several threads.
 /// </summary>
-internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
+internal sealed class AccelerationProbe(NodeOptions options, TimeProvider? time = null) : IDisposable
 {
+    private const string TooSlow = "the test guest did not finish";
     private const string Remedy = "; virtual machines with acceleration: preferred are emulated, which is many times slower";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     private readonly SemaphoreSlim gate = new(1, 1);
     private readonly string kept = Path.Combine(options.RunDir, "acceleration.json");
+    private readonly TimeProvider time = time ?? TimeProvider.System;
     private AccelerationResult? result;
+    private TimeSpan wait = TimeSpan.FromMinutes(1);
+    private long askedAt;
+    private bool isSettled = true;
 
     private static bool IsArm64 => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
@@ -50,6 +60,12 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
         await gate.WaitAsync(ct);
         try
         {
+            if (!isSettled && result is not null && time.GetElapsedTime(askedAt) >= wait)
+            {
+                result = await ProveAsync(ct);
+                wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
+            }
+
             // A module that is loaded later makes the device appear.
             return !KvmDevice.IsThere
                 ? new AccelerationResult(null, AcceleratedReasons.KvmMissing, "the node has no /dev/kvm: its processor or firmware has virtualisation off, or its kernel lacks KVM" + Remedy)
@@ -92,7 +108,7 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
         }
         catch (ProcessFailedException e) when (e.ExitCode is null && e.InnerException is OperationCanceledException)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"the test guest did not finish {ProbeGuest.Steps:N0} steps within {Limit.TotalSeconds:0} s");
+            return string.Create(CultureInfo.InvariantCulture, $"{TooSlow} {ProbeGuest.Steps:N0} steps within {Limit.TotalSeconds:0} s");
         }
         catch (IOException e)
         {
@@ -128,22 +144,29 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
         {
             if (await RunAsync("kvm", model, guest, ct) is not { } failure)
             {
+                isSettled = true;
                 return Keep(new AccelerationResult(model, AcceleratedReasons.Accelerated, $"a test guest ran to its end under KVM with CPU model {model}"));
             }
 
             failures.Add($"with CPU model {model} {failure}");
         }
 
-        return Keep(new AccelerationResult(null, AcceleratedReasons.KvmUnproven, $"/dev/kvm is there, but {string.Join(", ", failures)}{Remedy}"));
+        var unproven = new AccelerationResult(null, AcceleratedReasons.KvmUnproven, $"/dev/kvm is there, but {string.Join(", ", failures)}{Remedy}");
+        (askedAt, isSettled) = (time.GetTimestamp(), !failures.Any(failure => failure.Contains(TooSlow, StringComparison.Ordinal)));
+        return Keep(unproven);
     }
 
     private AccelerationResult? Kept()
     {
         try
         {
-            return File.Exists(kept) && JsonSerializer.Deserialize(File.ReadAllBytes(kept), AccelerationJson.Default.KeptAcceleration) is { } found && found.BootId == SystemFacts.BootId
-                ? found.Result
-                : null;
+            if (File.Exists(kept) && JsonSerializer.Deserialize(File.ReadAllBytes(kept), AccelerationJson.Default.KeptAcceleration) is { } found && found.BootId == SystemFacts.BootId)
+            {
+                (askedAt, isSettled) = (time.GetTimestamp(), found.IsSettled);
+                return found.Result;
+            }
+
+            return null;
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
@@ -155,7 +178,7 @@ internal sealed class AccelerationProbe(NodeOptions options) : IDisposable
     {
         if (SystemFacts.BootId is { } boot)
         {
-            var bytes = JsonSerializer.SerializeToUtf8Bytes(new KeptAcceleration(boot, found), AccelerationJson.Default.KeptAcceleration);
+            var bytes = JsonSerializer.SerializeToUtf8Bytes(new KeptAcceleration(boot, found, isSettled), AccelerationJson.Default.KeptAcceleration);
             DurableFile.Replace(kept, bytes, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
 

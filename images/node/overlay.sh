@@ -59,6 +59,9 @@ enable_units() {
   units set-default multi-user.target
   if [ "$variant" = debug ]; then
     units enable ssh.service
+    mkdir -p "$root/etc/ssh/sshd_config.d" "$root/etc/systemd/system/ssh.service.d"
+    printf 'AuthorizedKeysFile /run/edgevirt/board/authorized_keys\nPasswordAuthentication no\n' >"$root/etc/ssh/sshd_config.d/edgevirt.conf"
+    printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n' >"$root/etc/systemd/system/ssh.service.d/keys.conf"
     console=$(of_board '.consoles[-1] | split(",")[0]')
     units unmask "serial-getty@$console.service" "getty@$console.service"
     units disable "edgevirt-screen@$console.service" || true

@@ -16,15 +16,14 @@ public static class BoardGuest
         return GuestImage.Make(directory, NodeImage.Of(kind).Kernel, "while :; do bb sleep 60; done", (architecture, Path.Combine(bundle, "bin/busybox")), Console(architecture));
     }
 
-    /// <summary>The machine, as an operator states it.</summary>
+    /// <summary>The machine, as an operator states it: not emulated.</summary>
     /// <param name="architecture">Debian's name of it.</param>
-    /// <param name="accelerated">Whether it must not be emulated.</param>
-    public static string Manifest(string architecture, bool accelerated) => $$"""
+    public static string Manifest(string architecture) => $$"""
         apiVersion: edgevirt.io/v1
         kind: VirtualMachine
         metadata: {name: guest}
         spec:
-          acceleration: {{(accelerated ? "Required" : "Preferred")}}
+          acceleration: Required
           terminationGracePeriodSeconds: 0
           memory: {size: 256Mi}
           boot:

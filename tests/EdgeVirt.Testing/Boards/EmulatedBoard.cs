@@ -4,7 +4,7 @@ using System.Net;
 namespace EdgeVirt.Testing.Boards;
 
 /// <summary>
-/// A board that QEMU emulates in software, with an image of the node OS as its disk: UEFI, two processors, 3 GB, EL2 on arm64, a watchdog, a link on a
+/// A board that QEMU emulates in software, with an image of the node OS as its disk: UEFI, two processors, 3 GB, EL2 on arm64 and SVM on x86-64, a watchdog, a link on a
 /// <see cref="TestNetwork"/>. Everything that its console shows is kept. It ends with the test.
 /// </summary>
 public sealed class EmulatedBoard : IAsyncDisposable

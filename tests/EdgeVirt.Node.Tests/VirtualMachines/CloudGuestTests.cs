@@ -30,7 +30,7 @@ public sealed class CloudGuestTests
             throw new InvalidOperationException($"{image} is missing: run ./dev image debian-cloud first.");
         }
 
-        board = await GuestBoard.StartAsync(image, 2 * Boot);
+        board = await GuestBoard.StartAsync(image, new MachineAgentSetup { Patience = 2 * Boot });
     }
 
     [TearDown]
@@ -87,8 +87,7 @@ public sealed class CloudGuestTests
         await board.Agent.UntilAsync("meter", status => status.State == VirtualMachineState.Stopped);
     }
 
-    private Task<VirtualMachineInstanceStatus> RunsAsync() => board.Agent.UntilAsync(
-        "meter", status => status.State == VirtualMachineState.Running && status.Conditions.Is(ConditionTypes.Ready, ConditionStatus.True, ReadyReasons.Ready));
+    private Task<VirtualMachineInstanceStatus> RunsAsync() => board.Agent.UntilAsync("meter", GuestBoard.IsReady);
 
     // Once cloud-init is done: it may be so only after the SSH server answers.
     private async Task<GuestState> StateAsync()

@@ -24,18 +24,18 @@ internal sealed class MachineAgent : IAsyncDisposable
     private readonly HttpClient http = new();
     private readonly CancellationTokenSource patience;
 
-    public MachineAgent(
-        NodeOptions options, IContainerImages images, string hostNamespace, TimeProvider? clock = null, long minFree = 0, HostRoots? roots = null, TimeSpan? patience = null)
+    public MachineAgent(NodeOptions options, IContainerImages images, string hostNamespace, MachineAgentSetup? with = null)
     {
-        this.patience = new CancellationTokenSource(patience ?? TimeSpan.FromSeconds(120));
-        var time = clock ?? TimeProvider.System;
+        var setup = with ?? new MachineAgentSetup();
+        patience = new CancellationTokenSource(setup.Patience);
+        var time = setup.Clock;
         var quarantine = new Quarantine(options, time, NullLogger<Quarantine>.Instance);
         files = new StoreFiles(options, quarantine, new StorageHealth(quarantine, time), NullLogger<StoreFiles>.Instance);
         Store = new NodeStore(files, time, NullLogger<NodeStore>.Instance);
         Records = new VmRecords(options, NullLogger<VmRecords>.Instance);
         probe = new AccelerationProbe(options);
         var inspection = new DiskInspection(() => DiskSpace.Of(options.DataDir));
-        var bases = new BaseDisks(Path.Combine(options.DataDir, "disk-images"), inspection, minFree, () => DiskSpace.Of(options.DataDir));
+        var bases = new BaseDisks(Path.Combine(options.DataDir, "disk-images"), inspection, setup.MinFree, () => DiskSpace.Of(options.DataDir));
         var sources = new VmSources(images, bases, new DiskDownload(http, bases, new ByteRate(0, time), time), new MachineDisks(bases, inspection), probe);
         Cgroups = new Cgroups();
         Network = new NodeNetwork(options, hostNamespace);
@@ -45,7 +45,7 @@ internal sealed class MachineAgent : IAsyncDisposable
             Snapshots = new SnapshotTools(sources.Disks, time, NullLogger.Instance),
             Time = time,
             Log = NullLogger.Instance,
-            Devices = new MachineDevices(Records, options.Devices, roots),
+            Devices = new MachineDevices(Records, options.Devices, setup.Roots),
         };
         Reconciler = new VirtualMachineReconciler(Tools, bases);
     }
@@ -115,4 +115,22 @@ internal sealed class MachineAgent : IAsyncDisposable
         http.Dispose();
         patience.Dispose();
     }
+}
+
+/// <summary>What differs between the agents of tests.</summary>
+internal sealed record MachineAgentSetup
+{
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>How long each run of the agent may take.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>What disks leave free, in bytes.</summary>
+    public long MinFree { get; init; }
+
+    /// <summary>Where devices of the node are looked for; null: on this machine.</summary>
+    public HostRoots? Roots { get; init; }
+
+    /// <summary>What is other than a board has it.</summary>
+    public Func<NodeOptions, NodeOptions>? Options { get; init; }
 }

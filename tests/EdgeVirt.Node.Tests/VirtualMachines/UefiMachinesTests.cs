@@ -3,7 +3,6 @@ using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Tests.Containers.Interactive;
 using EdgeVirt.Node.Tests.VirtualMachines.Consoles;
-using EdgeVirt.Testing;
 
 namespace EdgeVirt.Node.Tests.VirtualMachines;
 
@@ -19,7 +18,7 @@ public sealed class UefiMachinesTests
     public async Task A_variable_outlives_the_agent_and_the_power_and_is_of_one_machine_alone()
     {
         await using var board = await ConsoleBoard.StartAsync("");
-        await board!.DesireAsync(Machine("windows"), Machine("other"));
+        await board.DesireAsync(Machine("windows"), Machine("other"));
         await RunsAsync(board, "windows");
         await RunsAsync(board, "other");
         await using (var console = await OpenAsync(board, "windows"))
@@ -65,15 +64,8 @@ public sealed class UefiMachinesTests
 
     private static UefiShell On(TestChannel console) => new(() => console.Out, console.SendAsync);
 
-    private static Task<VirtualMachineInstanceStatus> RunsAsync(ConsoleBoard board, string name) => board.Agent.UntilAsync(
-        name, status => status.State == VirtualMachineState.Running && status.Conditions.Is(ConditionTypes.Ready, ConditionStatus.True, ReadyReasons.Ready));
+    private static Task<VirtualMachineInstanceStatus> RunsAsync(ConsoleBoard board, string name) => board.Agent.UntilAsync(name, GuestBoard.IsReady);
 
     private static DesiredVirtualMachine Machine(string name, long generation = 1, VirtualMachinePower? power = null) =>
-        ConsoleBoard.Machine() with
-        {
-            Name = name,
-            Uid = $"01234567-{name}",
-            Generation = generation,
-            Spec = ConsoleBoard.Machine().Spec with { Power = power, Boot = null, RestartPolicy = RestartPolicy.Always },
-        };
+        GuestBoard.Machine(name, spec => spec with { Power = power, Boot = null }, generation);
 }

@@ -19,7 +19,7 @@ public sealed class RealConsoleTests
     public async Task What_is_typed_reaches_the_guest_and_the_console_goes_to_who_takes_it_by_force()
     {
         await using var board = await ConsoleBoard.StartAsync(Echo);
-        await board!.RunAsync();
+        await board.RunAsync();
         await using var first = await board.OpenAsync(Typing(), "alice");
         await first.UntilAsync(channel => channel.Out.Contains(LinuxGuest.Marker, StringComparison.Ordinal));
         await first.SendAsync("one\n");
@@ -48,7 +48,7 @@ public sealed class RealConsoleTests
     public async Task What_was_written_is_kept_over_an_agents_end_with_what_came_meanwhile()
     {
         await using var board = await ConsoleBoard.StartAsync("read line; bb sleep 2; echo while you were away\n" + Echo);
-        await board!.RunAsync();
+        await board.RunAsync();
         var run = board.Agent.Records.All.Single().Run!;
         await using (var first = await board.OpenAsync(Typing()))
         {
@@ -70,7 +70,7 @@ public sealed class RealConsoleTests
     public async Task A_guest_that_floods_with_no_agent_there_fills_its_share_of_memory_and_goes_on()
     {
         await using var board = await ConsoleBoard.StartAsync("read line; bb yes 0123456789012345678901234567890123456789 | bb head -c 5000000; echo; echo FLOODED\n" + Echo);
-        await board!.RunAsync();
+        await board.RunAsync();
         // Nobody asks the loop for another pass, so that nobody looks after the log but who has a console.
         await using (var typing = await board.OpenAsync(Typing()))
         {
@@ -95,7 +95,7 @@ public sealed class RealConsoleTests
     public async Task The_end_of_a_machine_ends_its_console_and_leaves_what_was_written()
     {
         await using var board = await ConsoleBoard.StartAsync("read line; echo last words; bb poweroff -f");
-        await board!.RunAsync();
+        await board.RunAsync();
         await using var channel = await board.OpenAsync(Typing());
         await channel.UntilAsync(one => one.Out.Contains(LinuxGuest.Marker, StringComparison.Ordinal));
         await channel.SendAsync("\n");
@@ -135,7 +135,7 @@ public sealed class RealConsoleTests
     public async Task A_viewer_gets_a_picture_of_the_display_until_another_takes_it(VirtualDisplayType? display)
     {
         await using var board = await ConsoleBoard.StartAsync(Echo);
-        await board!.RunAsync(display);
+        await board.RunAsync(display);
         await using var viewer = await board.OpenAsync(Viewing());
         var server = new RfbReader(viewer);
         await server.GreetAsync();
@@ -164,7 +164,7 @@ public sealed class RealConsoleTests
     public async Task A_machine_without_a_display_says_so(VirtualDisplayType? display, VirtualMachineModel? model)
     {
         await using var board = await ConsoleBoard.StartAsync(Echo);
-        await board!.RunAsync(display, model);
+        await board.RunAsync(display, model);
         await using var viewer = await board.OpenAsync(Viewing());
         await viewer.EndAsync();
         Assert.That((viewer.Closed!.Reason, viewer.Closed.Message), Is.EqualTo((CloseReason.Invalid, viewer.Closed.Message)));

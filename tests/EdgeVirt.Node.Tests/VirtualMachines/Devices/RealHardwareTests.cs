@@ -1,7 +1,6 @@
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
-using EdgeVirt.Node.Tests.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Testing;
 
@@ -11,7 +10,7 @@ namespace EdgeVirt.Node.Tests.VirtualMachines.Devices;
 [Category("root")]
 public sealed class RealHardwareTests
 {
-    private ConsoleBoard? board;
+    private GuestBoard? board;
 
     [TearDown]
     public async Task TearDown() => await (board?.DisposeAsync() ?? ValueTask.CompletedTask);
@@ -19,7 +18,7 @@ public sealed class RealHardwareTests
     [Test]
     public async Task A_guest_reads_SMBIOS_firmware_configuration_and_Ignition_and_no_secret_is_an_argument_or_stays()
     {
-        board = await ConsoleBoard.StartAsync(
+        board = await GuestBoard.StartLinuxAsync(
             """
             for f in product_serial product_sku product_family product_version; do echo DMI $f $(bb cat /sys/class/dmi/id/$f); done
             for e in /sys/firmware/dmi/entries/11-*/raw; do echo OEM $(bb strings $e); done
@@ -27,11 +26,6 @@ public sealed class RealHardwareTests
             echo DONE
             bb sleep 1000
             """);
-        if (board is null)
-        {
-            return;
-        }
-
         board.Agent.Secrets =
         [
             new DesiredSecret
@@ -50,7 +44,7 @@ public sealed class RealHardwareTests
             FirmwareConfig = [new FirmwareConfigSpec { Name = "opt/org.example/site", Value = "harbour, pier 4" }],
             Ignition = new IgnitionSpec { ConfigSecret = new LocalObjectReference { Name = "seed" } },
         }));
-        var said = await SaidAsync("DONE");
+        var said = await board.UntilSaidAsync("DONE");
         Assert.That(said, Does.Contain("DMI product_serial SN-1,2").And.Contain("DMI product_sku sku").And.Contain("DMI product_family meters").And.Contain("DMI product_version 3"));
         Assert.That(said, Does.Contain("io.systemd.credential:site=oslo").And.Contain("io.systemd.credential:token=hunter2"));
         Assert.That(said, Does.Contain("FW org.example/site harbour, pier 4").And.Contain("hunter3"));
@@ -62,12 +56,7 @@ public sealed class RealHardwareTests
     [Test]
     public async Task What_a_Secret_lacks_or_holds_wrongly_is_refused_before_anything_starts()
     {
-        board = await ConsoleBoard.StartAsync("bb sleep 1000");
-        if (board is null)
-        {
-            return;
-        }
-
+        board = await GuestBoard.StartLinuxAsync("bb sleep 1000");
         await board.DesireAsync(With(spec => spec with { Ignition = new IgnitionSpec { ConfigSecret = new LocalObjectReference { Name = "seed" } } }));
         await board.Agent.UntilAsync("router", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.ReferenceMissing));
         board.Agent.Secrets = [new DesiredSecret { Name = "seed", Data = new Dictionary<string, byte[]> { ["ignition"] = "variant: fcos, pw: hunter2"u8.ToArray() } }];
@@ -94,12 +83,7 @@ public sealed class RealHardwareTests
     [Test]
     public async Task A_watchdog_that_is_not_fed_resets_the_guest_and_the_status_says_so_also_after_the_agent_came_back()
     {
-        board = await ConsoleBoard.StartAsync(StarveWatchdog);
-        if (board is null)
-        {
-            return;
-        }
-
+        board = await GuestBoard.StartLinuxAsync(StarveWatchdog);
         await board.DesireAsync(With(spec => spec with { Watchdog = new VirtualWatchdogSpec() }));
         var status = await board.Agent.UntilAsync("router", now => now.ResetCount > 0);
         Assert.That((status.State, status.RestartCount, status.LastReset?.Reason), Is.EqualTo((VirtualMachineState.Running, 0, VmExits.WatchdogExpired)));
@@ -111,12 +95,7 @@ public sealed class RealHardwareTests
     [Test]
     public async Task A_watchdog_that_cuts_the_power_ends_the_run_with_the_reason()
     {
-        board = await ConsoleBoard.StartAsync(StarveWatchdog);
-        if (board is null)
-        {
-            return;
-        }
-
+        board = await GuestBoard.StartLinuxAsync(StarveWatchdog);
         await board.DesireAsync(With(spec => spec with { Watchdog = new VirtualWatchdogSpec { Action = VirtualWatchdogAction.Poweroff } }));
         var status = await board.Agent.UntilAsync("router", now => now.State == VirtualMachineState.Stopped);
         Assert.That((status.LastExit!.Reason, status.LastExit.Code), Is.EqualTo((VmExits.WatchdogExpired, 1)));
@@ -126,12 +105,7 @@ public sealed class RealHardwareTests
     [Test]
     public async Task A_watchdog_that_pauses_leaves_the_guest_to_be_looked_at()
     {
-        board = await ConsoleBoard.StartAsync(StarveWatchdog);
-        if (board is null)
-        {
-            return;
-        }
-
+        board = await GuestBoard.StartLinuxAsync(StarveWatchdog);
         VirtualMachineSpec Pausing(VirtualMachineSpec spec) => spec with { Watchdog = new VirtualWatchdogSpec { Action = VirtualWatchdogAction.Pause } };
         await board.DesireAsync(With(Pausing));
         var status = await board.Agent.UntilAsync("router", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.WatchdogExpired));
@@ -161,15 +135,10 @@ public sealed class RealHardwareTests
     [TestCase(VirtualTpmModel.Tis)]
     public async Task A_guest_has_a_TPM_that_keeps_what_it_is_given_over_restarts_and_goes_with_the_machine(VirtualTpmModel? model)
     {
-        board = await ConsoleBoard.StartAsync(KeepInTpm);
-        if (board is null)
-        {
-            return;
-        }
-
+        board = await GuestBoard.StartLinuxAsync(KeepInTpm);
         VirtualMachineSpec Tpm(VirtualMachineSpec spec) => spec with { Tpm = new VirtualTpmSpec { Model = model } };
         await board.DesireAsync(With(Tpm));
-        var said = await SaidAsync("DONE");
+        var said = await board.UntilSaidAsync("DONE");
         Assert.That(said, Does.Contain("VERSION 2").And.Match("READ 8001[0-9a-f]+").And.Match("WRITE 8002[0-9a-f]{8}00000000").And.Not.Match($"READ.*{Edgevirt}"));
         var record = board.Agent.Records.All.Single();
         var swtpm = record.Run!.Tpm!;
@@ -186,7 +155,7 @@ public sealed class RealHardwareTests
         File.WriteAllText(board.Paths.ConsoleLog, "");
         await board.DesireAsync(With(Tpm, generation: 3));
         await board.Agent.UntilAsync("router", now => now.State == VirtualMachineState.Running);
-        Assert.That(await SaidAsync("DONE"), Does.Match($"READ 8002.*{Edgevirt}"));
+        Assert.That(await board.UntilSaidAsync("DONE"), Does.Match($"READ 8002.*{Edgevirt}"));
 
         var (paths, last) = (board.Paths, board.Agent.Records.All.Single().Run!.Tpm!);
         Assert.That(Directory.GetFiles(paths.TpmState), Is.Not.Empty);
@@ -198,12 +167,7 @@ public sealed class RealHardwareTests
     [Test]
     public async Task A_machine_whose_TPM_dies_is_started_again_with_the_reason()
     {
-        board = await ConsoleBoard.StartAsync("bb sleep 1000");
-        if (board is null)
-        {
-            return;
-        }
-
+        board = await GuestBoard.StartLinuxAsync("bb sleep 1000");
         await board.DesireAsync(With(spec => spec with { Tpm = new VirtualTpmSpec(), RestartPolicy = RestartPolicy.Always }));
         await board.Agent.UntilAsync("router", now => now.State == VirtualMachineState.Running);
         var swtpm = board.Agent.Records.All.Single().Run!.Tpm!;
@@ -213,25 +177,6 @@ public sealed class RealHardwareTests
         Assert.That(board.Agent.Records.All.Single().Run!.Tpm, Is.Not.EqualTo(swtpm));
     }
 
-    private static DesiredVirtualMachine With(Func<VirtualMachineSpec, VirtualMachineSpec> change, long generation = 1)
-    {
-        var machine = ConsoleBoard.Machine(VirtualDisplayType.None);
-        return machine with { Generation = generation, Spec = change(machine.Spec) };
-    }
-
-    private async Task<string> SaidAsync(string text)
-    {
-        for (var i = 0; i < 1500; i++)
-        {
-            await board!.Agent.Reconciler.ReconcileAsync(board.Agent.Token);
-            if (board.Agent.Records.All.Count > 0 && File.Exists(board.Paths.ConsoleLog) && File.ReadAllText(board.Paths.ConsoleLog) is var said && said.Contains(text, StringComparison.Ordinal))
-            {
-                return said;
-            }
-
-            await Task.Delay(40);
-        }
-
-        throw new TimeoutException($"the guest never says {text}: {File.ReadAllText(board!.Paths.ConsoleLog)}");
-    }
+    private static DesiredVirtualMachine With(Func<VirtualMachineSpec, VirtualMachineSpec> change, long generation = 1) =>
+        GuestBoard.Machine(with: spec => change(spec with { RestartPolicy = RestartPolicy.Never, Display = new VirtualDisplaySpec { Type = VirtualDisplayType.None } }), generation: generation);
 }

@@ -1,6 +1,5 @@
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
-using EdgeVirt.Node.Tests.VirtualMachines.Consoles;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Node.VirtualMachines.Devices;
 using EdgeVirt.Testing;
@@ -14,7 +13,7 @@ public sealed class RealSerialTests
     public const string Terminal = "/dev/tty62";
     private const string Screen = "/dev/vcs62";
 
-    private ConsoleBoard? board;
+    private GuestBoard? board;
 
     [TearDown]
     public async Task TearDown() => await (board?.DisposeAsync() ?? ValueTask.CompletedTask);
@@ -28,13 +27,8 @@ public sealed class RealSerialTests
         }
 
         var word = $"meter-{Guid.NewGuid():N}";
-        board = await ConsoleBoard.StartAsync($"for t in 1 2 3 4 5 6 7; do echo {word} >/dev/ttyS$t; done 2>/dev/null\nbb sleep 1000");
-        if (board is null)
-        {
-            return;
-        }
-
-        var machine = With(Terminal);
+        board = await GuestBoard.StartLinuxAsync($"for t in 1 2 3 4 5 6 7; do echo {word} >/dev/ttyS$t; done 2>/dev/null\nbb sleep 1000");
+        var machine = With(Line(Terminal));
         await board.DesireAsync(machine);
         var run = await board.Agent.UntilAsync("router", now => now.State == VirtualMachineState.Running);
         for (var i = 0; i < 1000 && !(File.Exists(Screen) && (await File.ReadAllTextAsync(Screen)).Contains(word, StringComparison.Ordinal)); i++)
@@ -43,7 +37,7 @@ public sealed class RealSerialTests
         }
 
         Assert.That(await File.ReadAllTextAsync(Screen), Does.Contain(word));
-        await board.DesireAsync(machine, With(Terminal) with { Name = "second", Uid = "01234567-second" });
+        await board.DesireAsync(machine, With(Line(Terminal)) with { Name = "second", Uid = "01234567-second" });
         var second = await board.Agent.UntilAsync("second", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.DeviceInUse));
         Assert.That(second.Conditions[0].Message, Does.Contain("the virtual machine 'router'"));
 
@@ -59,14 +53,8 @@ public sealed class RealSerialTests
     public async Task A_machine_waits_for_a_device_that_is_not_there_and_QEMU_says_what_a_wrong_one_is()
     {
         using var sys = new FakeSys();
-        board = await ConsoleBoard.StartAsync("bb sleep 1000", sys.Roots);
-        if (board is null)
-        {
-            return;
-        }
-
-        var machine = With(Terminal);
-        machine = machine with { Spec = machine.Spec with { Devices = [new VirtualDeviceSpec { Name = "stick", Usb = new VirtualUsbDevice { Vendor = "0403", Product = "6001" } }] } };
+        board = await GuestBoard.StartLinuxAsync("bb sleep 1000", new MachineAgentSetup { Roots = sys.Roots });
+        var machine = With(new VirtualDeviceSpec { Name = "stick", Usb = new VirtualUsbDevice { Vendor = "0403", Product = "6001" } });
         await board.DesireAsync(machine);
         var status = await board.Agent.UntilAsync("router", now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.DeviceMissing));
         Assert.That(status.Conditions[0].Message, Does.Contain("0403:6001").And.Contain("starts as soon as the device is there"));
@@ -82,13 +70,8 @@ public sealed class RealSerialTests
     public async Task A_USB_device_that_is_unplugged_goes_from_the_guest_and_the_status_says_so()
     {
         using var sys = new FakeSys();
-        board = await ConsoleBoard.StartAsync("bb sleep 1000", sys.Roots);
-        if (board is null)
-        {
-            return;
-        }
-
-        var machine = ConsoleBoard.Machine(VirtualDisplayType.None);
+        board = await GuestBoard.StartLinuxAsync("bb sleep 1000", new MachineAgentSetup { Roots = sys.Roots });
+        var machine = With(device: null);
         await board.DesireAsync(machine);
         await board.Agent.UntilAsync("router", now => now.State == VirtualMachineState.Running);
         // As if it had been started with one, which no machine without USB can be: the next agent finds it in the record, and not on the node.
@@ -115,9 +98,12 @@ public sealed class RealSerialTests
         Assert.That(Directory.Exists(nodes), Is.False);
     }
 
-    private static DesiredVirtualMachine With(string path)
+    private static DesiredVirtualMachine With(VirtualDeviceSpec? device) => GuestBoard.Machine(with: spec => spec with
     {
-        var machine = ConsoleBoard.Machine(VirtualDisplayType.None);
-        return machine with { Spec = machine.Spec with { Devices = [new VirtualDeviceSpec { Name = "line", Serial = new VirtualSerialPort { Path = path } }] } };
-    }
+        RestartPolicy = RestartPolicy.Never,
+        Display = new VirtualDisplaySpec { Type = VirtualDisplayType.None },
+        Devices = device is null ? null : [device],
+    });
+
+    private static VirtualDeviceSpec Line(string path) => new() { Name = "line", Serial = new VirtualSerialPort { Path = path } };
 }

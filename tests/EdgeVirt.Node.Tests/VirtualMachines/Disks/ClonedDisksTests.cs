@@ -2,6 +2,7 @@ using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Node.Tests.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines;
+using EdgeVirt.Contracts.Api;
 using EdgeVirt.Testing;
 
 namespace EdgeVirt.Node.Tests.VirtualMachines.Disks;
@@ -18,43 +19,21 @@ public sealed class ClonedDisksTests
         while :; do n=$((n+1)); echo "$w" | bb dd of=/dev/vda bs=512 conv=sync,fsync,notrunc 2>/dev/null; echo "WROTE $w $n."; bb sleep 1; done
         """;
 
-    private TempDirectory directory = null!;
     private GuestBoard board = null!;
 
     [SetUp]
-    public async Task SetUp()
-    {
-        if (LinuxGuest.Kernel is not { } kernel)
-        {
-            Assert.Ignore("there is no kernel for a guest here, and none can be fetched");
-            return;
-        }
-
-        directory = new TempDirectory();
-        File.SetUnixFileMode(directory.Path, File.GetUnixFileMode(directory.Path) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        Directory.CreateDirectory(directory.Combine("layer", "boot"));
-        File.Copy(kernel, directory.Combine("layer", "boot", "vmlinuz"));
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), Script);
-        board = await GuestBoard.StartAsync(directory.Combine("layer"), TimeSpan.FromMinutes(2));
-    }
+    public async Task SetUp() => board = await GuestBoard.StartLinuxAsync(Script);
 
     [TearDown]
-    public async Task TearDown()
-    {
-        if (board is not null)
-        {
-            await board.DisposeAsync();
-            directory.Dispose();
-        }
-    }
+    public async Task TearDown() => await (board?.DisposeAsync() ?? ValueTask.CompletedTask);
 
     [Test]
     public async Task A_copy_has_what_the_snapshot_or_the_moment_has_while_the_first_one_goes_on()
     {
-        await board.Agent.DesireAsync(1, Machine("first", "one"));
+        await board.DesireAsync(Machine("first", "one"));
         await UntilSaidAsync("first", "FOUND .", "WROTE one 2.");
         await SnapshotAsync("first", "a");
-        await board.Agent.DesireAsync(2, Machine("first", "one"), Machine("second", "two", "first", "a"), Machine("third", "three", "first"));
+        await board.DesireAsync(Machine("first", "one"), Machine("second", "two", "first", "a"), Machine("third", "three", "first"));
         await UntilSaidAsync("second", "FOUND one.", "WROTE two 1.");
         await UntilSaidAsync("third", "FOUND one.", "WROTE three 1.");
         Assert.That(Record("first").Restarts, Is.Zero);
@@ -62,26 +41,26 @@ public sealed class ClonedDisksTests
         Assert.That(snapshots.Items.Select(snapshot => snapshot.Name), Is.EqualTo((string[])["a"]), "what was taken for the copy alone is gone");
 
         // A copy lives by itself: the first one may go.
-        await board.Agent.DesireAsync(3, Machine("second", "two", "first", "a"));
+        await board.DesireAsync(Machine("second", "two", "first", "a"));
         await board.Agent.UntilGoneAsync("first");
         await board.RestartAsync();
-        await board.Agent.DesireAsync(4, Machine("second", "four", "first", "a", VirtualMachinePower.Stopped));
+        await board.DesireAsync(Machine("second", "four", "first", "a", VirtualMachinePower.Stopped));
         await board.Agent.UntilAsync("second", status => status.State == VirtualMachineState.Stopped);
-        await board.Agent.DesireAsync(5, Machine("second", "four", "first", "a"));
+        await board.DesireAsync(Machine("second", "four", "first", "a"));
         await UntilSaidAsync("second", "FOUND two.", "WROTE four 1.");
     }
 
     [Test]
     public async Task What_is_not_there_is_said_and_waited_for_and_two_that_wait_for_each_other_never_hang()
     {
-        await board.Agent.DesireAsync(1, Machine("left", "l", "right"), Machine("right", "r", "left"), Machine("copy", "c", "first", "never"));
+        await board.DesireAsync(Machine("left", "l", "right"), Machine("right", "r", "left"), Machine("copy", "c", "first", "never"));
         foreach (var (name, of) in ((string, string)[])[("left", "right"), ("right", "left"), ("copy", "first")])
         {
             var status = await board.Agent.UntilAsync(name, now => now.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.ReferenceMissing));
             Assert.That(status.Conditions.Single(condition => condition.Type == ConditionTypes.Ready).Message, Does.Contain($"'{of}'").And.Contain("start that one first"));
         }
 
-        await board.Agent.DesireAsync(2, Machine("first", "one"), Machine("copy", "c", "first", "never"));
+        await board.DesireAsync(Machine("first", "one"), Machine("copy", "c", "first", "never"));
         await UntilSaidAsync("first", "FOUND .", "WROTE one 1.");
         var refused = await board.Agent.UntilAsync("copy", now => now.Conditions.Any(condition => condition.Message?.Contains("no snapshot 'never'", StringComparison.Ordinal) == true));
         Assert.That(refused.Conditions.Is(ConditionTypes.Ready, ConditionStatus.False, ReadyReasons.ReferenceMissing));
@@ -91,58 +70,28 @@ public sealed class ClonedDisksTests
 
     private VmRecord Record(string name) => board.Agent.Records.All.Single(record => record.Name == name);
 
-    private async Task SnapshotAsync(string machine, string name)
-    {
-        var asked = board.Agent.Reconciler.AskAsync(machine, owner => owner.SnapshotAsync(name), board.Agent.Token);
-        while (!asked.IsCompleted)
-        {
-            await board.Agent.Reconciler.ReconcileAsync(board.Agent.Token);
-            await Task.WhenAny(asked, Task.Delay(20));
-        }
+    private Task<LocalSnapshot> SnapshotAsync(string machine, string name) => board.AskAsync(machine, owner => owner.SnapshotAsync(name));
 
-        await asked;
-    }
+    private Task UntilSaidAsync(string machine, params string[] texts) => board.UntilAsync(
+        () => board.Agent.Records.All.Any(record => record is { Run: not null } && record.Name == machine)
+            && Array.TrueForAll(texts, text => board.ConsoleOf(machine).Contains(text, StringComparison.Ordinal)),
+        $"it says {string.Join(" and ", texts)}",
+        machine);
 
-    private async Task UntilSaidAsync(string machine, params string[] texts)
-    {
-        for (var i = 0; i < 2000; i++)
-        {
-            await board.Agent.Reconciler.ReconcileAsync(board.Agent.Token);
-            if (board.Agent.Records.All.Any(record => record is { Run: not null } && record.Name == machine) && board.ConsoleOf(machine) is var said
-                && texts.All(text => said.Contains(text, StringComparison.Ordinal)))
-            {
-                return;
-            }
-
-            await Task.Delay(40);
-        }
-
-        throw new TimeoutException($"{machine} says: {(Record(machine).Run is null ? "nothing" : board.ConsoleOf(machine))}");
-    }
-
-    private static DesiredVirtualMachine Machine(string name, string writes, string? of = null, string? snapshot = null, VirtualMachinePower? power = null) => new()
-    {
-        Name = name,
-        Uid = $"01234567-{name}",
-        Generation = writes.Length + (power is null ? 0 : 100),
-        Spec = new VirtualMachineSpec
+    private static DesiredVirtualMachine Machine(string name, string writes, string? of = null, string? snapshot = null, VirtualMachinePower? power = null) => GuestBoard.Machine(
+        name,
+        spec => spec with
         {
             Power = power,
-            TerminationGracePeriodSeconds = 0,
-            Acceleration = VirtualMachineAcceleration.Preferred,
             Memory = new VirtualMemorySpec { Size = Guests.QuantityOf("128Mi") },
             Display = new VirtualDisplaySpec { Type = VirtualDisplayType.None },
-            Boot = new VirtualMachineBoot
-            {
-                Kernel = new DirectKernelSpec { Image = "registry.example/vm:1", Kernel = "/boot/vmlinuz", Initrd = "boot/initrd", CommandLine = $"console=ttyS0 quiet write={writes} end" },
-            },
+            Boot = GuestBoard.Boot(commandLine: $"console=ttyS0 quiet write={writes} end"),
             Disks =
             [
                 of is null
                     ? new VirtualDiskSpec { Name = "root", Empty = new EmptyDiskSource(), Size = Guests.QuantityOf("8Mi") }
                     : new VirtualDiskSpec { Name = "root", CloneOf = new DiskCloneSource { Machine = of, Disk = "root", Snapshot = snapshot } },
             ],
-            Interfaces = [],
         },
-    };
+        writes.Length + (power is null ? 0 : 100));
 }

@@ -3,12 +3,7 @@ using System.Text.RegularExpressions;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
-using EdgeVirt.Node.Containers;
-using EdgeVirt.Node.Containers.Images;
-using EdgeVirt.Node.Tests.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines;
-using EdgeVirt.Node.VirtualMachines.Consoles;
-using EdgeVirt.Node.VirtualMachines.Qemu;
 using EdgeVirt.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -18,56 +13,23 @@ namespace EdgeVirt.Node.Tests.VirtualMachines.Suspend;
 [Category("root")]
 public sealed partial class RealSuspendTests
 {
-    private TempDirectory directory = null!;
-    private NodeOptions options = null!;
-    private MachineAgent agent = null!;
+    private const string Counting = "n=0; while :; do n=$((n+1)); echo \"N $n.\"; bb sleep 0.05; done";
 
-    private string Host => directory.Combine("host.netns");
+    private GuestBoard? board;
 
-    private VmRecord Record => agent.Records.All.Single();
+    private GuestBoard Board => board!;
 
-    private VmPaths Paths => VmPaths.Of(options, Record.Id);
+    private MachineAgent Agent => Board.Agent;
 
-    [SetUp]
-    public async Task SetUp()
-    {
-        if (LinuxGuest.Kernel is not { } kernel)
-        {
-            Assert.Ignore("there is no kernel for a guest here, and none can be fetched");
-            return;
-        }
+    private VmRecord Record => Board.Record;
 
-        directory = new TempDirectory();
-        File.SetUnixFileMode(directory.Path, File.GetUnixFileMode(directory.Path) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        options = new NodeOptions { DataDir = directory.Subdirectory("data"), RunDir = directory.Subdirectory("run") };
-        Directory.CreateDirectory(directory.Combine("layer", "boot"));
-        File.Copy(kernel, directory.Combine("layer", "boot", "vmlinuz"));
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), "n=0; while :; do n=$((n+1)); echo \"N $n.\"; bb sleep 0.05; done");
-        File.WriteAllText(
-            directory.Combine("run", "acceleration.json"), $$$"""{"bootId":"{{{SystemFacts.BootId}}}","result":{"cpuModel":null,"reason":"KvmUnproven","message":"not asked"}}""");
-        NetworkNamespaces.Create(Host);
-        agent = await NewAgentAsync();
-    }
+    private VmPaths Paths => Board.Paths;
 
     [TearDown]
     public async Task TearDown()
     {
-        if (agent is null)
-        {
-            return;
-        }
-
-        await agent.DisposeAsync();
-        foreach (var record in agent.Records.All)
-        {
-            await VmProcess.RemoveLeftoversAsync(agent.Tools.CgroupOf(record), agent.Cgroups, TimeProvider.System, default);
-            ConsoleSpool.Remove(VmPaths.Of(options, record.Id));
-        }
-
-        agent.Cgroups.Remove($"{agent.Tools.CgroupParent}/machines");
-        agent.Cgroups.Remove(agent.Tools.CgroupParent);
-        NetworkNamespaces.Delete(Host);
-        directory.Dispose();
+        await (board?.DisposeAsync() ?? ValueTask.CompletedTask);
+        board = null;
     }
 
     [TestCase(VirtualMachineModel.Q35)]
@@ -82,8 +44,8 @@ public sealed partial class RealSuspendTests
         Assert.That(File.GetUnixFileMode(Paths.SavedMemory), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
 
         await ComeBackAsync();
-        await agent.UntilAsync("router", IsReady);
-        await UntilAsync(() => LastNumber() >= counted + 3);
+        await Agent.UntilAsync("router", GuestBoard.IsReady);
+        await UntilAsync(() => LastNumber() >= counted + 3, "it goes on counting");
         Assert.That(Said().Split(LinuxGuest.Marker), Has.Length.EqualTo(2), "it did not start again");
         Assert.That(Numbers(), Is.EqualTo(Enumerable.Range(1, LastNumber())), "nothing is missing and nothing there twice");
         Assert.That((Record.Saved, File.Exists(Paths.SavedMemory), Record.Restarts), Is.EqualTo((default(object), false, 0)), "it is used once");
@@ -95,8 +57,8 @@ public sealed partial class RealSuspendTests
         await StartAsync(Machine());
         await GoDownAsync();
         await ComeBackAsync(Machine(generation: 2) with { Spec = Machine().Spec with { Cpu = new VirtualCpuSpec { Cores = 2 } } });
-        await agent.UntilAsync("router", IsReady);
-        await UntilAsync(() => Said().Split(LinuxGuest.Marker).Length == 3);
+        await Agent.UntilAsync("router", GuestBoard.IsReady);
+        await UntilAsync(() => Said().Split(LinuxGuest.Marker).Length == 3, "it starts again");
         Assert.That((Record.Saved, File.Exists(Paths.SavedMemory)), Is.EqualTo((default(object), false)));
         Assert.That(Record.LastExit!.Message, Does.Contain("not used").And.Contain("changed"));
     }
@@ -113,8 +75,8 @@ public sealed partial class RealSuspendTests
         }
 
         await ComeBackAsync();
-        await agent.UntilAsync("router", IsReady);
-        await UntilAsync(() => Said().Split(LinuxGuest.Marker).Length == 3);
+        await Agent.UntilAsync("router", GuestBoard.IsReady);
+        await UntilAsync(() => Said().Split(LinuxGuest.Marker).Length == 3, "it starts again");
         Assert.That(Record.LastExit!.Message, Does.Contain("damaged"));
     }
 
@@ -125,13 +87,12 @@ public sealed partial class RealSuspendTests
         await GoDownAsync();
         var saved = Record;
         await ComeBackAsync();
-        await agent.UntilAsync("router", IsReady);
+        await Agent.UntilAsync("router", GuestBoard.IsReady);
         var run = Record.Run!;
         // As if the agent had been killed between the record and the end of its QEMU.
-        agent.Records.Put(Record with { Saved = saved.Saved });
-        await agent.DisposeAsync();
-        agent = await NewAgentAsync();
-        await agent.UntilAsync("router", now => IsReady(now) && now.StartedAt > run.StartedAt);
+        Agent.Records.Put(Record with { Saved = saved.Saved });
+        await Board.NextAgentAsync();
+        await Agent.UntilAsync("router", now => GuestBoard.IsReady(now) && now.StartedAt > run.StartedAt);
         Assert.That(Processes.IsAlive(new ProcessIdentity(run.Pid, run.StartTime)), Is.False);
     }
 
@@ -143,17 +104,15 @@ public sealed partial class RealSuspendTests
         await GoDownAsync();
         Assert.That((Record.Saved, Record.LastExit!.Reason), Is.EqualTo((default(object), VmExits.Stopped)));
         await ComeBackAsync(machine);
-        await agent.UntilAsync("router", IsReady);
-        await UntilAsync(() => Said().Split(LinuxGuest.Marker).Length == 3);
+        await Agent.UntilAsync("router", GuestBoard.IsReady);
+        await UntilAsync(() => Said().Split(LinuxGuest.Marker).Length == 3, "it starts again");
     }
 
     [Test]
     public async Task Where_there_is_no_room_the_guest_is_asked_to_end()
     {
         var machine = Machine() with { Spec = Machine().Spec with { TerminationGracePeriodSeconds = 1 } };
-        await agent.DisposeAsync();
-        agent = await NewAgentAsync(minFree: long.MaxValue / 2);
-        await StartAsync(machine);
+        await StartAsync(machine, minFree: long.MaxValue / 2);
         await GoDownAsync();
         Assert.That((Record.Saved, Record.LastExit!.Reason), Is.EqualTo((default(object), VmExits.Stopped)));
         Assert.That(Directory.GetFiles(Paths.DataDirectory).Select(Path.GetFileName), Has.None.StartsWith("memory"));
@@ -163,91 +122,45 @@ public sealed partial class RealSuspendTests
     public async Task The_end_of_the_agent_alone_touches_nothing()
     {
         await StartAsync(Machine());
-        await new NodeShutdown(agent.Reconciler, () => Task.FromResult(false), NullLogger<NodeShutdown>.Instance).RunAsync();
+        await new NodeShutdown(Agent.Reconciler, () => Task.FromResult(false), NullLogger<NodeShutdown>.Instance).RunAsync();
         Assert.That(Record.Run, Is.Not.Null);
-        Assert.That((await agent.UntilAsync("router", IsReady)).State, Is.EqualTo(VirtualMachineState.Running));
+        Assert.That((await Agent.UntilAsync("router", GuestBoard.IsReady)).State, Is.EqualTo(VirtualMachineState.Running));
     }
 
-    private static bool IsReady(VirtualMachineInstanceStatus status) =>
-        status.State == VirtualMachineState.Running && status.Conditions.Is(ConditionTypes.Ready, ConditionStatus.True, ReadyReasons.Ready);
+    private static DesiredVirtualMachine Machine(VirtualMachineModel model = VirtualMachineModel.Q35, long generation = 1) => GuestBoard.Machine(
+        with: spec => spec with { OnNodeShutdown = VirtualMachineShutdown.Suspend, Machine = model, TerminationGracePeriodSeconds = null }, generation: generation);
 
-    private static DesiredVirtualMachine Machine(VirtualMachineModel model = VirtualMachineModel.Q35, long generation = 1) => new()
+    private async Task StartAsync(DesiredVirtualMachine machine, long minFree = 0)
     {
-        Name = "router",
-        Uid = "01234567-router",
-        Generation = generation,
-        Spec = new VirtualMachineSpec
-        {
-            OnNodeShutdown = VirtualMachineShutdown.Suspend,
-            Machine = model,
-            Acceleration = VirtualMachineAcceleration.Preferred,
-            Memory = new VirtualMemorySpec { Size = Guests.QuantityOf("256Mi") },
-            Boot = new VirtualMachineBoot { Kernel = new DirectKernelSpec { Image = "registry.example/vm:1", Kernel = "/boot/vmlinuz", Initrd = "boot/initrd", CommandLine = "console=ttyS0 quiet" } },
-            Interfaces = [],
-        },
-    };
-
-    private async Task<MachineAgent> NewAgentAsync(long minFree = 0)
-    {
-        var made = new MachineAgent(options, new OneImage(directory.Combine("layer")), Host, minFree: minFree);
-        await made.Reconciler.ReclaimAsync(default);
-        await made.Network.RecoverAsync([], default);
-        return made;
-    }
-
-    private async Task StartAsync(DesiredVirtualMachine machine)
-    {
-        await agent.DesireAsync(1, machine);
-        await agent.UntilAsync("router", IsReady);
-        await UntilAsync(() => LastNumber() >= 3);
+        board = await GuestBoard.StartLinuxAsync(Counting, new MachineAgentSetup { MinFree = minFree });
+        await Board.DesireAsync(machine);
+        await Agent.UntilAsync("router", GuestBoard.IsReady);
+        await UntilAsync(() => LastNumber() >= 3, "it counts to 3");
     }
 
     private async Task GoDownAsync()
     {
-        await new NodeShutdown(agent.Reconciler, () => Task.FromResult(true), NullLogger<NodeShutdown>.Instance).RunAsync();
+        await new NodeShutdown(Agent.Reconciler, () => Task.FromResult(true), NullLogger<NodeShutdown>.Instance).RunAsync();
         Assert.That(Record.Run, Is.Null);
     }
 
     private async Task ComeBackAsync(DesiredVirtualMachine? changed = null)
     {
-        await agent.DisposeAsync();
-        agent = await NewAgentAsync();
+        await Board.NextAgentAsync();
         if (changed is not null)
         {
-            await agent.DesireAsync(2, changed);
+            await Board.DesireAsync(changed);
         }
     }
 
-    private string Said() => File.Exists(Paths.ConsoleLog) ? File.ReadAllText(Paths.ConsoleLog) : "";
+    private string Said() => Board.ConsoleOf();
 
     private List<int> Numbers() => [.. Counted().Matches(Said()).Select(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture))];
 
     private int LastNumber() => Numbers().LastOrDefault();
 
-    private async Task UntilAsync(Func<bool> holds)
-    {
-        for (var i = 0; i < 1500; i++)
-        {
-            if (holds())
-            {
-                return;
-            }
-
-            await agent.Reconciler.ReconcileAsync(agent.Token);
-            await Task.Delay(40);
-        }
-
-        throw new TimeoutException($"the guest said: {Said()}");
-    }
+    private Task UntilAsync(Func<bool> holds, string what) => Board.UntilAsync(holds, what);
 
     [GeneratedRegex(@"N (\d+)\.")]
     private static partial Regex Counted();
-
-    private sealed class OneImage(string layer) : IContainerImages
-    {
-        public Task<StoredImage> EnsureAsync(ImageReference reference, ImagePullPolicy policy, CancellationToken ct) =>
-            Task.FromResult(new StoredImage("sha256:" + new string('0', 64), new ImageConfig(), [layer]));
-
-        public Task CollectGarbageAsync(IReadOnlySet<string> manifestDigestsInUse, CancellationToken ct) => Task.CompletedTask;
-    }
 }

@@ -1,13 +1,15 @@
 using System.Globalization;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Tests.VirtualMachines.Snapshots;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Testing;
 
-namespace EdgeVirt.Node.Tests.VirtualMachines.Snapshots;
+namespace EdgeVirt.Node.Tests.VirtualMachines.GuestAgents;
 
 /// <summary>Guests that run an agent: one of a few lines, which can be told to fail, and Debian's own.</summary>
-public sealed partial class RealSnapshotsTests
+[Category("root")]
+public sealed class RealGuestAgentTests
 {
     // Nothing is synced: what a snapshot has of the newest numbers, the agent's freezing brought there.
     private const string CountingOnExt4 =
@@ -32,6 +34,14 @@ public sealed partial class RealSnapshotsTests
         done
         """;
 
+    private CountingGuest guest = null!;
+
+    [SetUp]
+    public async Task SetUp() => guest = await CountingGuest.BoardAsync();
+
+    [TearDown]
+    public async Task TearDown() => await (guest?.DisposeAsync() ?? ValueTask.CompletedTask);
+
     [Test]
     public async Task Debians_guest_agent_has_its_file_system_clean_in_the_snapshot_and_switches_the_guest_off()
     {
@@ -41,22 +51,22 @@ public sealed partial class RealSnapshotsTests
             return;
         }
 
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), CountingOnExt4, files);
-        Command.Run("truncate", "--size=16M", directory.Combine("ext4.raw"));
-        Command.Run("mke2fs", "-q", "-t", "ext4", directory.Combine("ext4.raw"));
-        Command.Run("qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", directory.Combine("ext4.raw"), directory.Combine("layer", "disk", "disk.qcow2"));
-        await agent.DesireAsync(1, WithCard(1));
-        await UntilSaidAsync("FOUND 0 0.");
-        var told = await agent.UntilAsync("counter", now => now.Interfaces?.Count > 0 && now.Interfaces[0].Addresses.Count > 0);
+        guest.Board.Script(CountingOnExt4, files);
+        Command.Run("truncate", "--size=16M", guest.Board.Combine("ext4.raw"));
+        Command.Run("mke2fs", "-q", "-t", "ext4", guest.Board.Combine("ext4.raw"));
+        Command.Run("qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", guest.Board.Combine("ext4.raw"), Path.Combine(guest.Board.Layer, "disk", "disk.qcow2"));
+        await guest.Board.DesireAsync(WithCard(1));
+        await guest.UntilSaidAsync("FOUND 0 0.");
+        var told = await guest.Agent.UntilAsync(CountingGuest.Name, now => now.Interfaces?.Count > 0 && now.Interfaces[0].Addresses.Count > 0);
         Assert.That(told.Interfaces!.Single().Addresses, Is.EqualTo((string[])["10.1.2.3"]));
-        await CountsAsync(5);
-        var before = LastNumber();
-        var snapshot = await AskAsync(owner => owner.SnapshotAsync("clean"));
+        await guest.CountsAsync(5);
+        var before = guest.LastNumber();
+        var snapshot = await guest.AskAsync(owner => owner.SnapshotAsync("clean"));
         Assert.That(snapshot.FsFrozen, Is.True);
-        await CountsAsync(5);
+        await guest.CountsAsync(5);
 
-        var raw = directory.Combine("clean.raw");
-        using (var reading = await AskAsync(owner => owner.RequestAsync((all, monitor, ct) => all.ReadAsync("clean", "root", monitor, ct))))
+        var raw = guest.Board.Combine("clean.raw");
+        using (var reading = await guest.AskAsync(owner => owner.RequestAsync((all, monitor, ct) => all.ReadAsync("clean", "root", monitor, ct))))
         {
             await reading.WriteAsync(default);
             Command.Run("qemu-img", "convert", "-q", "-O", "raw", reading.Path, raw);
@@ -73,19 +83,19 @@ public sealed partial class RealSnapshotsTests
     [TestCase(false)]
     public async Task A_guest_with_an_agent_is_at_rest_while_the_snapshot_is_taken(bool obeys)
     {
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent(obeys) + Counting.Replace("while :; do", "while :; do\n  while [ -e /tmp/frozen ]; do bb usleep 10000; done", StringComparison.Ordinal));
-        await agent.DesireAsync(1, WithCard(1));
-        await UntilSaidAsync("FOUND 0 0.");
-        await CountsAsync(2);
-        await UntilSaidAsync("AGENT UP");
-        var told = await agent.UntilAsync("counter", now => now.Interfaces is not null);
-        Assert.That(told.Interfaces!.Single(), Has.Property("MacAddress").EqualTo(agent.Records.All.Single().Cards.Single().MacAddress).And.Property("Addresses").EqualTo((string[])["10.1.2.3"]));
+        guest.Board.Script(ShellAgent(obeys) + CountingGuest.Counting.Replace("while :; do", "while :; do\n  while [ -e /tmp/frozen ]; do bb usleep 10000; done", StringComparison.Ordinal));
+        await guest.Board.DesireAsync(WithCard(1));
+        await guest.UntilSaidAsync("FOUND 0 0.");
+        await guest.CountsAsync(2);
+        await guest.UntilSaidAsync("AGENT UP");
+        var told = await guest.Agent.UntilAsync(CountingGuest.Name, now => now.Interfaces is not null);
+        Assert.That(told.Interfaces!.Single(), Has.Property("MacAddress").EqualTo(guest.Board.Record.Cards.Single().MacAddress).And.Property("Addresses").EqualTo((string[])["10.1.2.3"]));
 
-        var snapshot = await AskAsync(owner => owner.SnapshotAsync("a"));
+        var snapshot = await guest.AskAsync(owner => owner.SnapshotAsync("a"));
         Assert.That(snapshot.FsFrozen, Is.EqualTo(obeys));
-        await UntilSaidAsync("THAWED");
-        await CountsAsync(2);
-        Assert.That(Said().IndexOf("FROZEN", StringComparison.Ordinal), Is.GreaterThan(0).And.LessThan(Said().IndexOf("THAWED", StringComparison.Ordinal)));
+        await guest.UntilSaidAsync("THAWED");
+        await guest.CountsAsync(2);
+        Assert.That(guest.Board.ConsoleOf(CountingGuest.Name).IndexOf("FROZEN", StringComparison.Ordinal), Is.GreaterThan(0).And.LessThan(guest.Board.ConsoleOf(CountingGuest.Name).IndexOf("THAWED", StringComparison.Ordinal)));
 
         // It ends by its agent: this guest knows no power button.
         await EndsAsAskedAsync();
@@ -116,13 +126,16 @@ public sealed partial class RealSnapshotsTests
 
     private async Task EndsAsAskedAsync()
     {
-        await agent.DesireAsync(2, WithCard(2) with { Spec = WithCard(2).Spec with { Power = VirtualMachinePower.Stopped, TerminationGracePeriodSeconds = 60 } });
-        var status = await agent.UntilAsync("counter", now => now.State == VirtualMachineState.Stopped);
+        await guest.Board.DesireAsync(WithCard(2, spec => spec with { Power = VirtualMachinePower.Stopped, TerminationGracePeriodSeconds = 60 }));
+        var status = await guest.Agent.UntilAsync(CountingGuest.Name, now => now.State == VirtualMachineState.Stopped);
         Assert.That(status.LastExit!.Reason, Is.EqualTo(VmExits.Stopped));
         Assert.That(status.Interfaces, Is.Null);
-        Assert.That(Said(), Does.Contain("SHUT DOWN"));
+        Assert.That(guest.Board.ConsoleOf(CountingGuest.Name), Does.Contain("SHUT DOWN"));
     }
 
-    private static DesiredVirtualMachine WithCard(long generation) =>
-        Machine(null, "8Mi", generation) with { Spec = Machine(null, "8Mi", generation).Spec with { Interfaces = null } };
+    private static DesiredVirtualMachine WithCard(long generation, Func<VirtualMachineSpec, VirtualMachineSpec>? with = null)
+    {
+        var machine = CountingGuest.Machine(generation: generation);
+        return machine with { Spec = (with ?? (spec => spec))(machine.Spec with { Interfaces = null }) };
+    }
 }

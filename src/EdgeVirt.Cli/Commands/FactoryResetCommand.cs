@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
@@ -58,13 +57,6 @@ internal static class FactoryResetCommand
     private static async Task<string> NameAsync(Invocation invocation, CancellationToken ct)
     {
         var answer = await AgentQuestion.AskAsync(invocation, new OpenChannel { LocalSummary = new LocalSummaryQuery() }, invocation.GivenTimeout ?? Patience, ct);
-        try
-        {
-            return JsonSerializer.Deserialize(answer.Data, ContractsJson.Default.LocalSummary)?.Node ?? Environment.MachineName;
-        }
-        catch (JsonException fault)
-        {
-            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
-        }
+        return AgentJson.Read(answer.Data, ContractsJson.Default.LocalSummary).Node ?? Environment.MachineName;
     }
 }

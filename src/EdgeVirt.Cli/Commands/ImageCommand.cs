@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Text.Json;
+using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
@@ -48,15 +48,7 @@ internal static class ImageCommand
 
     private static int Write(Invocation invocation, byte[] bytes)
     {
-        LocalImageList images;
-        try
-        {
-            images = JsonSerializer.Deserialize(bytes, ContractsJson.Default.LocalImageList)!;
-        }
-        catch (JsonException fault)
-        {
-            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
-        }
+        var images = AgentJson.Read(bytes, ContractsJson.Default.LocalImageList);
 
         if (invocation.Format != OutputFormat.Table)
         {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using EdgeVirt.Cli.HubClient;
 using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
@@ -62,16 +61,7 @@ internal static class NodeCommand
     {
         var bytes = await invocation.Progress.WhileAsync(
             () => "asking the agent", limit => CallAsync(invocation, new OpenChannel { Status = new StatusQuery() }, limit), ct);
-        NodeStatus status;
-        try
-        {
-            status = JsonSerializer.Deserialize(bytes, ContractsJson.Default.NodeStatus)!;
-        }
-        catch (JsonException fault)
-        {
-            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
-        }
-
+        var status = AgentJson.Read(bytes, ContractsJson.Default.NodeStatus);
         if (invocation.Format != OutputFormat.Table)
         {
             JsonOutput.Write(invocation.Terminal.Out, invocation.Format, status, ContractsJson.Default.NodeStatus);

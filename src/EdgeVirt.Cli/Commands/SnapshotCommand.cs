@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using EdgeVirt.Cli.Interactive;
+using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
@@ -127,14 +127,6 @@ internal static class SnapshotCommand
     private static async Task<LocalSnapshotList> AskAsync(Invocation invocation, string path, OpenChannel open, CancellationToken ct)
     {
         await using var channel = await ChannelOptions.OpenToMachineAsync(invocation, invocation.Get(Machine), path, open, ct);
-        await using var stream = new MessageReadStream(channel.ReadAllAsync(ct));
-        try
-        {
-            return (await JsonSerializer.DeserializeAsync(stream, ContractsJson.Default.LocalSnapshotList, ct))!;
-        }
-        catch (JsonException fault)
-        {
-            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
-        }
+        return await AgentJson.ReadAsync(channel, ContractsJson.Default.LocalSnapshotList, ct);
     }
 }

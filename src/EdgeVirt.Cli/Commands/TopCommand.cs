@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using EdgeVirt.Cli.HubClient;
 using EdgeVirt.Cli.Interactive;
+using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
@@ -127,7 +128,7 @@ internal static class TopCommand
         }
         catch (InvalidProtocolBufferException fault)
         {
-            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
+            throw AgentJson.Unreadable(fault);
         }
 
         return points;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using EdgeVirt.Cli.Interactive;
+using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
@@ -49,17 +49,7 @@ internal static class VolumeCommand
     private static async Task<int> ListAsync(Invocation invocation, CancellationToken ct)
     {
         await using var channel = await ChannelOptions.OpenOnNodeAsync(invocation, "volumes/list", new OpenChannel { VolumeList = new VolumeListQuery() }, ct);
-        await using var stream = new MessageReadStream(channel.ReadAllAsync(ct));
-        LocalVolumeList volumes;
-        try
-        {
-            volumes = (await JsonSerializer.DeserializeAsync(stream, ContractsJson.Default.LocalVolumeList, ct))!;
-        }
-        catch (JsonException fault)
-        {
-            throw new CliException(ExitCodes.Failure, $"the agent's answer cannot be read: {fault.Message}", "Compare the versions of agent and client.");
-        }
-
+        var volumes = await AgentJson.ReadAsync(channel, ContractsJson.Default.LocalVolumeList, ct);
         if (invocation.Format != OutputFormat.Table)
         {
             JsonOutput.Write(invocation.Terminal.Out, invocation.Format, volumes, ContractsJson.Default.LocalVolumeList);

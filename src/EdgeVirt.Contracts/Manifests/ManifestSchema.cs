@@ -235,27 +235,8 @@ internal sealed class ManifestSchema(Validation faults, Utf8JsonWriter json, IRe
     private static string Suggest(string key, JsonTypeInfo type)
     {
         var names = type.Properties.Select(property => property.Name).ToList();
-        var near = names.MinBy(name => Distance(name, key));
-        return near is not null && Distance(near, key) <= 2
+        return Suggestion.Near(key, names) is { } near
             ? $"; did you mean '{near}'?"
             : names.Count == 0 ? "; none is allowed" : $"; allowed are {string.Join(", ", names.Order(StringComparer.Ordinal))}";
-    }
-
-    /// <summary>Levenshtein distance, case ignored.</summary>
-    private static int Distance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var cost = char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 1]) ? 0 : 1;
-                (row[j], diagonal) = (Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + cost), row[j]);
-            }
-        }
-
-        return row[^1];
     }
 }

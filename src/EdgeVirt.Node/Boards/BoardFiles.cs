@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Linux;
 
 namespace EdgeVirt.Node.Boards;
 
@@ -9,7 +10,6 @@ namespace EdgeVirt.Node.Boards;
 internal sealed class BoardFiles(string root = "/")
 {
     private const int SectorBytes = 512;
-    private const string SlotOption = "rauc.slot=";
 
     // Devices that are made of others, or of memory.
     private static readonly string[] NotStorage = ["loop", "ram", "zram", "dm-", "md", "sr", "nbd", "fd", "mtdblock"];
@@ -17,14 +17,8 @@ internal sealed class BoardFiles(string root = "/")
     /// <summary>The image; null where os-release names none.</summary>
     public NodeImage? Image()
     {
-        var release = OsRelease.Read(root);
-        if (!release.TryGetValue("IMAGE_ID", out var id))
-        {
-            return null;
-        }
-
-        var slot = Line("proc/cmdline")?.Split(' ').LastOrDefault(option => option.StartsWith(SlotOption, StringComparison.Ordinal))?[SlotOption.Length..];
-        return new NodeImage { Id = id, Version = release.GetValueOrDefault("IMAGE_VERSION"), Variant = release.GetValueOrDefault("VARIANT_ID"), Slot = slot };
+        var running = RunningImage.Read(root);
+        return running.Id is { } id ? new NodeImage { Id = id, Version = running.Version, Variant = running.Variant, Slot = running.Slot } : null;
     }
 
     /// <summary>The firmware; null where nothing says.</summary>

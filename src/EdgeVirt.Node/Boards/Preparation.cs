@@ -165,7 +165,7 @@ internal sealed class Preparation(BoardPaths paths, BoardSystem system, Action<s
         var files = NetworkFiles.Of(settings).ToList();
         if (settings.SshAuthorizedKeys is { Count: > 0 } keys)
         {
-            if (OsRelease.Read(paths.Root).GetValueOrDefault("VARIANT_ID") == "debug")
+            if (RunningImage.Read(paths.Root).Variant == "debug")
             {
                 files.Add(new("edgevirt/board/authorized_keys", string.Join('\n', keys) + "\n", IsSecret: true));
             }

@@ -15,7 +15,7 @@ internal sealed record WorkloadTools(
 /// Everything that happens to one workload happens here, one pass at a time: it asks its set what is to be, has that staged,
 /// and carries it out on the workload's instance.
 /// </summary>
-internal sealed partial class WorkloadOwner
+internal sealed partial class WorkloadOwner : IOwner
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MostRetry = TimeSpan.FromMinutes(5);

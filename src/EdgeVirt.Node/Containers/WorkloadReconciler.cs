@@ -16,16 +16,16 @@ internal sealed partial class WorkloadReconciler(
     NodeStore store, RecordStore records, IContainerRuntime runtime, IContainerImages images, TimeProvider time, ILogger<WorkloadReconciler> log)
     : IReconciler, IAsyncDisposable
 {
-    private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GarbageInterval = TimeSpan.FromMinutes(10);
 
-    private readonly ConcurrentDictionary<string, Work> works = new();
-    private readonly ConcurrentDictionary<string, Work> waiting = new();
+    private readonly ConcurrentDictionary<string, OwnerWork<WorkloadOwner>> works = new();
+    private readonly ConcurrentDictionary<string, OwnerWork<WorkloadOwner>> waiting = new();
     private readonly WorkloadSets sets = new(time);
     private readonly ContainerProbes probes = new(runtime, time, log);
     private readonly PostStartHooks hooks = new(runtime, time);
     private readonly CancellationTokenSource lifetime = new();
     private WorkloadTools? shared;
+    private OwnerPasses<WorkloadOwner>? passes;
     private DesiredSnapshot? applied;
     private Task garbage = Task.CompletedTask;
     private DateTimeOffset? lastGarbage;
@@ -33,6 +33,9 @@ internal sealed partial class WorkloadReconciler(
     private bool garbageWanted;
 
     private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, hooks, new StartOrder(sets.Find), time, log);
+
+    private OwnerPasses<WorkloadOwner> Passes => passes ??= new(
+        lifetime.Token, time, (owner, fault) => LogFault(owner.Name, OwnerPasses<WorkloadOwner>.RetryAfterFault.TotalSeconds, fault), Rested, () => Woken?.Invoke());
 
     public event Action? Woken;
 
@@ -89,7 +92,7 @@ internal sealed partial class WorkloadReconciler(
             }
             else if (due <= now)
             {
-                Kick(work);
+                work.Kick();
             }
             else if (next is null || due - now < next)
             {
@@ -163,12 +166,12 @@ internal sealed partial class WorkloadReconciler(
             lying.Remove(name);
             var work = WorkOf(name);
             work.Owner.Set = set;
-            Kick(work);
+            work.Kick();
         }
 
         foreach (var name in lying)
         {
-            Kick(WorkOf(name));
+            WorkOf(name).Kick();
         }
     }
 
@@ -180,11 +183,11 @@ internal sealed partial class WorkloadReconciler(
         }
     }
 
-    private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
+    private OwnerWork<WorkloadOwner> WorkOf(string name) => works.GetOrAdd(name, _ =>
     {
         var owner = new WorkloadOwner(name, Tools);
         owner.Woken += OnWoken;
-        return new Work(owner);
+        return new OwnerWork<WorkloadOwner>(owner, Passes);
     });
 
     private void OnWoken(string name)
@@ -192,7 +195,7 @@ internal sealed partial class WorkloadReconciler(
         var work = WorkOf(name);
         // A member that was gone already may have to come back with its set.
         work.Owner.Set ??= sets.Find(name);
-        Kick(work);
+        work.Kick();
     }
 
     private void OnChanged(string containerId)
@@ -200,34 +203,13 @@ internal sealed partial class WorkloadReconciler(
         // Before the first accepted document nothing is touched, not even restarted.
         if (applied is not null && records.FindContainer(containerId) is { } record && works.TryGetValue(record.Workload, out var work))
         {
-            Kick(work);
+            work.Kick();
         }
     }
 
-    private void Kick(Work work)
+    private void Rest(string name, OwnerWork<WorkloadOwner> work)
     {
-        lock (work)
-        {
-            if (lifetime.IsCancellationRequested)
-            {
-                return;
-            }
-
-            if (work.IsBusy)
-            {
-                work.Again = true;
-                return;
-            }
-
-            work.IsBusy = true;
-            work.Due = null;
-            work.Running = Task.Run(() => RunAsync(work));
-        }
-    }
-
-    private void Rest(string name, Work work)
-    {
-        lock (work)
+        lock (work.Gate)
         {
             if (work.Due is null && !work.Owner.IsGone)
             {
@@ -236,51 +218,16 @@ internal sealed partial class WorkloadReconciler(
         }
     }
 
-    private async Task RunAsync(Work work)
+    // Only who has something ahead is looked at again.
+    private bool Rested(OwnerWork<WorkloadOwner> work)
     {
-        while (true)
+        var isWaiting = work.Due is not null || work.Owner.IsGone;
+        if (isWaiting)
         {
-            DateTimeOffset? due = null;
-            try
-            {
-                await work.Owner.PassAsync(lifetime.Token);
-                due = work.Owner.Due;
-            }
-            catch (OperationCanceledException) when (lifetime.IsCancellationRequested)
-            {
-                // The agent ends; what was begun is found by its record at the next start.
-            }
-#pragma warning disable CA1031 // The edge of one workload: whatever is wrong with it must not reach the others.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                LogFault(work.Owner.Name, RetryAfterFault.TotalSeconds, e);
-                due = time.GetUtcNow() + RetryAfterFault;
-            }
-
-            lock (work)
-            {
-                if (work.Again && !lifetime.IsCancellationRequested)
-                {
-                    work.Again = false;
-                    continue;
-                }
-
-                work.IsBusy = false;
-                work.Due = due;
-                if (due is not null || work.Owner.IsGone)
-                {
-                    waiting[work.Owner.Name] = work;
-                }
-            }
-
-            if (due is not null || work.Owner.IsGone)
-            {
-                Woken?.Invoke();
-            }
-
-            return;
+            waiting[work.Owner.Name] = work;
         }
+
+        return isWaiting;
     }
 
     private void CollectGarbage(DateTimeOffset now)
@@ -316,17 +263,4 @@ internal sealed partial class WorkloadReconciler(
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Images that nobody uses could not be removed")]
     private partial void LogGarbageFailed(Exception e);
-
-    private sealed class Work(WorkloadOwner owner)
-    {
-        public WorkloadOwner Owner => owner;
-
-        public bool IsBusy { get; set; }
-
-        public bool Again { get; set; }
-
-        public DateTimeOffset? Due { get; set; }
-
-        public Task Running { get; set; } = Task.CompletedTask;
-    }
 }

@@ -13,17 +13,19 @@ namespace EdgeVirt.Node.VirtualMachines;
 /// </summary>
 internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks bases) : IReconciler, IAsyncDisposable
 {
-    private static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);
-
     private static readonly TimeSpan LookWhileGoingDown = TimeSpan.FromMilliseconds(100);
 
-    private readonly ConcurrentDictionary<string, Work> works = new();
+    private readonly ConcurrentDictionary<string, OwnerWork<VmOwner>> works = new();
     private readonly CancellationTokenSource lifetime = new();
+    private OwnerPasses<VmOwner>? passes;
     private DesiredSnapshot? applied;
     private bool reclaimed;
     private bool recovered;
     private volatile bool goesDown;
     private int disposed;
+
+    private OwnerPasses<VmOwner> Passes => passes ??= new(
+        lifetime.Token, tools.Time, (owner, fault) => LogFault(tools.Log, owner.Name, OwnerPasses<VmOwner>.RetryAfterFault.TotalSeconds, fault), _ => true, () => Woken?.Invoke());
 
     public event Action? Woken;
 
@@ -76,7 +78,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
             {
                 var work = WorkOf(name);
                 work.Owner.Order = wanted.GetValueOrDefault(name) is { } machine ? new VmOrder(machine, document) : null;
-                Kick(work);
+                work.Kick();
             }
 
             applied = desired;
@@ -99,7 +101,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
             }
             else if (work.Due <= now)
             {
-                Kick(work);
+                work.Kick();
             }
             else if (work.Due is { } due && (next is null || due - now < next))
             {
@@ -175,14 +177,14 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         foreach (var work in works.Values)
         {
             work.Owner.NodeGoesDown = true;
-            Kick(work);
+            work.Kick();
         }
 
         while (works.Values.Any(work => !work.Owner.IsOff))
         {
             foreach (var work in works.Values.Where(work => work.Due <= tools.Time.GetUtcNow()))
             {
-                Kick(work);
+                work.Kick();
             }
 
             await Task.Delay(LookWhileGoingDown, tools.Time, ct);
@@ -214,18 +216,18 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         }
     }
 
-    private Work WorkOf(string name) => works.GetOrAdd(name, _ =>
+    private OwnerWork<VmOwner> WorkOf(string name) => works.GetOrAdd(name, _ =>
     {
         var owner = new VmOwner(name, tools) { NodeGoesDown = goesDown, CloneAsync = new DiskClones(this, tools).OpenAsync, TakenByOthers = () => works.Where(pair => pair.Key != name).Sum(pair => pair.Value.Owner.MemoryBytes) };
         owner.Woken += OnWoken;
-        return new Work(owner);
+        return new OwnerWork<VmOwner>(owner, Passes);
     });
 
     private void OnWoken(string name)
     {
         if (applied is not null && works.TryGetValue(name, out var work))
         {
-            Kick(work);
+            work.Kick();
         }
     }
 
@@ -237,82 +239,9 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
         }
     }
 
-    private void Kick(Work work)
-    {
-        lock (work)
-        {
-            if (lifetime.IsCancellationRequested)
-            {
-                return;
-            }
-
-            if (work.IsBusy)
-            {
-                work.Again = true;
-                return;
-            }
-
-            work.IsBusy = true;
-            work.Due = null;
-            work.Running = Task.Run(() => RunAsync(work));
-        }
-    }
-
-    private async Task RunAsync(Work work)
-    {
-        while (true)
-        {
-            DateTimeOffset? due = null;
-            try
-            {
-                await work.Owner.PassAsync(lifetime.Token);
-                due = work.Owner.Due;
-            }
-            catch (OperationCanceledException) when (lifetime.IsCancellationRequested)
-            {
-                // The agent ends; what was begun is found by its record at the next start.
-            }
-#pragma warning disable CA1031 // The edge of one machine: whatever is wrong with it must not reach the others.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                LogFault(tools.Log, work.Owner.Name, RetryAfterFault.TotalSeconds, e);
-                due = tools.Time.GetUtcNow() + RetryAfterFault;
-            }
-
-            lock (work)
-            {
-                if (work.Again && !lifetime.IsCancellationRequested)
-                {
-                    work.Again = false;
-                    continue;
-                }
-
-                work.IsBusy = false;
-                work.Due = due;
-            }
-
-            Woken?.Invoke();
-            return;
-        }
-    }
-
     [LoggerMessage(Level = LogLevel.Error, Message = "Virtual machine {Name} could not be carried on; again in {Seconds} s")]
     private static partial void LogFault(ILogger log, string name, double seconds, Exception e);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Disks that no machine begins from could not be removed")]
     private static partial void LogGarbageFailed(ILogger log, Exception e);
-
-    private sealed class Work(VmOwner owner)
-    {
-        public VmOwner Owner => owner;
-
-        public bool IsBusy { get; set; }
-
-        public bool Again { get; set; }
-
-        public DateTimeOffset? Due { get; set; }
-
-        public Task Running { get; set; } = Task.CompletedTask;
-    }
 }

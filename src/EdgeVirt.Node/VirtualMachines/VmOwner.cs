@@ -47,7 +47,7 @@ internal sealed record VmOrder(DesiredVirtualMachine Machine, NodeDocument Docum
 /// Everything that happens to one machine happens here, one pass at a time: it looks what became of its QEMU, compares with what
 /// is to be, and takes the next step. A pass waits for QEMU no longer than its monitor may take to answer; only getting a machine ready takes longer.
 /// </summary>
-internal sealed partial class VmOwner(string name, VmTools tools) : IAsyncDisposable
+internal sealed partial class VmOwner(string name, VmTools tools) : IOwner, IAsyncDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(1);

@@ -1,6 +1,4 @@
 using EdgeVirt.Contracts.Resources;
-using EdgeVirt.Node.VirtualMachines.Qemu;
-using EdgeVirt.Node.VirtualMachines.Qmp;
 using EdgeVirt.Node.VirtualMachines.Snapshots;
 using EdgeVirt.Node.Tests.VirtualMachines.Snapshots;
 using EdgeVirt.Testing;

@@ -1,9 +1,11 @@
-namespace EdgeVirt.Cli;
+namespace EdgeVirt.Contracts;
 
 /// <summary>What somebody who mistyped may have meant.</summary>
-internal static class Suggestion
+public static class Suggestion
 {
     /// <summary>The candidate at most two edits away (or that the word begins), null if there is none.</summary>
+    /// <param name="word">What was written.</param>
+    /// <param name="candidates">What can be written.</param>
     public static string? Near(string word, IEnumerable<string> candidates)
     {
         var known = candidates.ToList();

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using EdgeVirt.Cli.Output;
+using EdgeVirt.Contracts;
 
 namespace EdgeVirt.Cli;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
-using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;
 

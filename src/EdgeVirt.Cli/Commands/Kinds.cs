@@ -1,4 +1,5 @@
 using System.CommandLine;
+using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Cli.Commands;

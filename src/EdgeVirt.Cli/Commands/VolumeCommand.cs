@@ -4,7 +4,6 @@ using EdgeVirt.Cli.Interactive;
 using EdgeVirt.Cli.Local;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
-using EdgeVirt.Contracts.Api;
 using EdgeVirt.Contracts.Channels;
 using EdgeVirt.Contracts.Protos;
 using EdgeVirt.Contracts.Resources;

@@ -35,7 +35,7 @@ internal sealed partial class WorkloadReconciler(
     private WorkloadTools Tools => shared ??= new(store, records, runtime, images, probes, hooks, new StartOrder(sets.Find), time, log);
 
     private OwnerPasses<WorkloadOwner> Passes => passes ??= new(
-        lifetime.Token, time, (owner, fault) => LogFault(owner.Name, OwnerPasses<WorkloadOwner>.RetryAfterFault.TotalSeconds, fault), Rested, () => Woken?.Invoke());
+        time, (owner, fault) => LogFault(owner.Name, OwnerPasses<WorkloadOwner>.RetryAfterFault.TotalSeconds, fault), Rested, () => Woken?.Invoke(), lifetime.Token);
 
     public event Action? Woken;
 

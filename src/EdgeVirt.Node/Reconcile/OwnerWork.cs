@@ -17,12 +17,12 @@ internal interface IOwner
 }
 
 /// <summary>What the passes of all owners of a reconciler have in common.</summary>
-/// <param name="Lifetime">Ends with the agent.</param>
 /// <param name="Time">The clock.</param>
 /// <param name="Failed">Told of a pass that ended with a fault; the next one is due after <see cref="RetryAfterFault"/>.</param>
 /// <param name="Rested">Told, before another pass can begin, that an owner has nothing to do now; whether the loop is to look.</param>
 /// <param name="Woken">Has the loop look.</param>
-internal sealed record OwnerPasses<T>(CancellationToken Lifetime, TimeProvider Time, Action<T, Exception> Failed, Func<OwnerWork<T>, bool> Rested, Action Woken)
+/// <param name="Lifetime">Ends with the agent.</param>
+internal sealed record OwnerPasses<T>(TimeProvider Time, Action<T, Exception> Failed, Func<OwnerWork<T>, bool> Rested, Action Woken, CancellationToken Lifetime)
     where T : IOwner
 {
     public static readonly TimeSpan RetryAfterFault = TimeSpan.FromSeconds(5);

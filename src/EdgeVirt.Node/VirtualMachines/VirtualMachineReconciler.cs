@@ -25,7 +25,7 @@ internal sealed partial class VirtualMachineReconciler(VmTools tools, BaseDisks 
     private int disposed;
 
     private OwnerPasses<VmOwner> Passes => passes ??= new(
-        lifetime.Token, tools.Time, (owner, fault) => LogFault(tools.Log, owner.Name, OwnerPasses<VmOwner>.RetryAfterFault.TotalSeconds, fault), _ => true, () => Woken?.Invoke());
+        tools.Time, (owner, fault) => LogFault(tools.Log, owner.Name, OwnerPasses<VmOwner>.RetryAfterFault.TotalSeconds, fault), _ => true, () => Woken?.Invoke(), lifetime.Token);
 
     public event Action? Woken;
 

@@ -1,5 +1,4 @@
 using EdgeVirt.Contracts.Resources;
-using EdgeVirt.Node.VirtualMachines.Snapshots;
 using EdgeVirt.Node.Tests.VirtualMachines.Snapshots;
 using EdgeVirt.Testing;
 

@@ -109,8 +109,10 @@ make_esp() {
 }
 
 make_disk() {
-  local image=$1 offset=$first total place root_type
+  local image=$1 offset=$first total place root_type boot_type=BC13C2FF-59E6-4262-A352-B275FD6F7172 esp_type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
   case $architecture in arm64) root_type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE ;; amd64) root_type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709 ;; esac
+  # All versions of the Raspberry Pi's EEPROM read from partitions of this type.
+  if [ "$firmware" = RaspberryPi ]; then boot_type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7 esp_type=$boot_type; fi
   total=$((first + esp_size + 2 * boot_size + 2 * root_size + 2 * mib))
   truncate -s "$total" "$image"
   {
@@ -127,9 +129,9 @@ make_disk() {
       esac
       offset=$((offset + size))
     done <<TEXT
-esp C12A7328-F81F-11D2-BA4B-00A0C93EC93B $esp_size $parts/esp.img
-boot-a BC13C2FF-59E6-4262-A352-B275FD6F7172 $boot_size $parts/boot.img
-boot-b BC13C2FF-59E6-4262-A352-B275FD6F7172 $boot_size -
+esp $esp_type $esp_size $parts/esp.img
+boot-a $boot_type $boot_size $parts/boot.img
+boot-b $boot_type $boot_size -
 root-a $root_type $root_size $parts/root.img
 root-b $root_type $root_size -
 TEXT

@@ -145,12 +145,23 @@ TEXT
   fi
 }
 
+# root_is_mapped IMAGE: its block map names every block of the root.
+root_is_mapped() {
+  local from blocks
+  from=$(($(sfdisk -J "$1" | jq '.partitiontable.partitions[] | select(.name == "root-a").start') / 8))
+  blocks=$(($(stat -c %s "$parts/root.img") / 4096))
+  sed -n 's:.*<Range[^>]*> *\([0-9]*\)-*\([0-9]*\) *</Range>.*:\1 \2:p' "$1.bmap" | awk -v from="$from" -v blocks="$blocks" '
+    { end = $2 == "" ? $1 : $2; low = $1 < from ? from : $1; high = end < from + blocks ? end : from + blocks - 1; if (high >= low) mapped += high - low + 1 }
+    END { exit mapped != blocks }'
+}
+
 # publish_image: compressed, with its block map, what it is, and checksums.
 publish_image() {
   local image=$work/$name.img size hash
   size=$(stat -c %s "$image")
   hash=$(sha256sum "$image" | cut -d' ' -f1)
   bmaptool --quiet create -o "$image.bmap" "$image"
+  root_is_mapped "$image" || { echo "the block map leaves out a part of the root, which would be what was on a card before" >&2; return 1; }
   zstd -q -T0 -12 --long=24 "$image" -o "$image.zst"
   (
     cd "$work"

@@ -1,6 +1,7 @@
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Testing;
 using EdgeVirt.Testing.Boards;
+using NodeImage = EdgeVirt.Testing.Boards.NodeImage;
 
 namespace EdgeVirt.SystemTests;
 

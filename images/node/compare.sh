@@ -9,7 +9,7 @@ trap 'umount "$work"/*/root 2>/dev/null || true; rm -rf --one-file-system "$work
 names() { (cd "$1" && find . -type f ! -name '*.sig' ! -name .inputs ! -name '*.bytes' | LC_ALL=C sort); }
 # first_bytes A B: how many bytes differ, and the first of them.
 first_bytes() {
-  cmp -l "$1" "$2" 2>/dev/null | head -n 100000 | awk 'NR <= 8 { printf "    byte %d: octal %s and %s\n", $1 - 1, $2, $3 }
+  { cmp -l "$1" "$2" 2>/dev/null || true; } | head -n 100000 | awk 'NR <= 8 { printf "    byte %d: octal %s and %s\n", $1 - 1, $2, $3 }
     END { print "    " (NR >= 100000 ? "100,000 bytes or more differ" : NR " bytes differ") }'
 }
 # trees A B: what is not the same in two directories: content, then owners, rights, times and links.
@@ -17,7 +17,7 @@ trees() {
   diff -rq --no-dereference "$1" "$2" | head -n 20 || true
   diff <(listing "$1") <(listing "$2") | grep '^[<>]' | head -n 20 || true
 }
-listing() { (cd "$1" && find . -printf '%p %M %U:%G %s %T@ %l\n' | LC_ALL=C sort); }
+listing() { (cd "$1" && find . -mindepth 1 -printf '%p %M %U:%G %s %T@ %l\n' | LC_ALL=C sort); }
 # slice IMAGE START-SECTOR SECTORS FILE
 slice() { dd if="$1" of="$4" bs=1M skip=$(($2 / 2048)) count=$(($3 / 2048)) conv=sparse status=none; }
 
@@ -35,7 +35,7 @@ images() {
     case $name in
       esp | boot-*)
         mkdir -p "$work/one/$name.files" "$work/other/$name.files"
-        for side in one other; do mcopy -s -m -i "$work/$side/$name" '::*' "$work/$side/$name.files/"; done
+        for side in one other; do mcopy -s -m -n -i "$work/$side/$name" '::*' "$work/$side/$name.files/" </dev/null; done
         (cd "$work" && trees "one/$name.files" "other/$name.files") ;;
       root-*)
         mkdir -p "$work/one/root" "$work/other/root"

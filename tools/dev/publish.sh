@@ -82,6 +82,8 @@ node_image() {
     check) step "image-$1-$2" "Making the node OS of $1 ($2) twice" images/node/check.sh "$1" "$2" ;;
   esac
   tail -n 1 "$logs/image-$1-$2.log"
+  # Nobody should learn in a field what the board lacks.
+  jq -r '.missing // [] | .[] | "  missing: " + .' "boards/$1/board.json"
 }
 
 make_image() {

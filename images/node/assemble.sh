@@ -32,6 +32,7 @@ kernel=$(cd "$root/usr/lib/modules" && echo *)
 mkdir -p "$parts/boot"
 cp "$root/boot/vmlinuz-$kernel" "$parts/boot/vmlinuz"
 mv "$parts/initrd.img" "$parts/boot/initrd.img"
+take_device_trees
 strip_root
 make_root_file_system "$parts/root.img"
 make_boot_slot "$parts/boot.img"

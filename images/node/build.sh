@@ -31,16 +31,17 @@ if [ -z "${EDGEVIRT_IMAGE_KEY:-}" ] && [ ! -f "$signing_key" ]; then
   openssl pkey -in "$signing_key" -pubout -out "${signing_key%.pem}.pub.pem"
 fi
 
-images=$repo/artifacts/images/node
+# EDGEVIRT_IMAGES: where images and caches are, if not there.
+images=${EDGEVIRT_IMAGES:-$repo/artifacts/images/node}
 target=$images/$board-$variant
 mkdir -p "$images"
-make_tools "$images/.tools"
+make_tools "$tools"
 version=${EDGEVIRT_IMAGE_VERSION:-13+$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d).0}
 
-key=$({ find "$here" "$repo/images/systemd" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat; cat "$description" "$programs/agent.inputs" "$programs/cli.inputs" "$images/.tools/.inputs"
+key=$({ find "$here" "$repo/images/systemd" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat; cat "$description" "$programs/agent.inputs" "$programs/cli.inputs" "$tools/.inputs"
   echo "$variant $version $SOURCE_DATE_EPOCH"; openssl pkey -in "$signing_key" -pubout; } | sha256sum | cut -d' ' -f1)
 if [ -f "$target/manifest" ] && [ "$(cat "$target/.inputs" 2>/dev/null)" = "$key" ]; then
-  echo "artifacts/images/node/$board-$variant is up to date"
+  echo "${target#"$repo"/} is up to date"
   exit 0
 fi
 
@@ -57,4 +58,4 @@ printf '%s\n' "$key" >"$work/.inputs"
 rm -rf --one-file-system "$target"
 chmod 0755 "$work"
 mv "$work" "$target"
-echo "built artifacts/images/node/$board-$variant: $(cat "$target/manifest")"
+echo "built ${target#"$repo"/}: $(cat "$target/manifest")"

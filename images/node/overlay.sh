@@ -13,8 +13,9 @@ add_files() {
   install -D -m 0644 "$description" "$root/etc/edgevirt/board.json"
   mkdir -p "$root/boot/esp"
   {
-    echo 'PARTLABEL=data /var ext4 noatime,nosuid,nodev,nofail,x-systemd.growfs 0 0'
-    echo 'PARTLABEL=esp /boot/esp vfat noauto,nofail,sync,noexec,nosuid,nodev,umask=0077,x-systemd.automount,x-systemd.idle-timeout=10s 0 0'
+    # Of the disk that was booted: init has a rule for udev.
+    echo '/dev/disk/edgevirt/data /var ext4 noatime,nosuid,nodev,nofail,x-systemd.growfs 0 0'
+    echo '/dev/disk/edgevirt/esp /boot/esp vfat noauto,nofail,sync,noexec,nosuid,nodev,umask=0077,x-systemd.automount,x-systemd.idle-timeout=10s 0 0'
   } >"$root/etc/fstab"
   cat >>"$root/usr/lib/os-release" <<TEXT
 IMAGE_ID=edgevirt-$board
@@ -81,6 +82,30 @@ make_sbom() {
   } | LC_ALL=C sort -u | jq -R -s --arg name "$name" --arg created "$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)" -f $here/sbom.jq
 }
 
+# strip_unused: what Debian's packages bring and no program of a node reads.
+strip_unused() {
+  local directory file keep
+  # UEFI of virtual machines: the agent uses one pair of files; the others have keys of Secure Boot in them.
+  for directory in "$root"/usr/share/{AAVMF,OVMF}; do
+    [ -d "$directory" ] || continue
+    keep=" "
+    for file in "$directory"/{AAVMF_CODE,AAVMF_VARS,OVMF_CODE_4M,OVMF_VARS_4M}.fd; do [ ! -e "$file" ] || keep+="$(readlink -f "$file") $file "; done
+    for file in "$directory"/*; do case $keep in *" $file "*) ;; *) rm "$file" ;; esac; done
+  done
+  for file in "$root"/usr/share/qemu/firmware/*.json; do
+    while read -r directory; do [ -e "$root$directory" ] || { rm -f "$file"; break; }; done < <(jq -r '.mapping | .. | .filename? // empty' "$file")
+  done
+  rm -rf "$root"/usr/share/{ovmf,qemu-efi-aarch64,grub,perl5,perl} "$root"/usr/share/qemu/{skiboot.lid,slof.bin,openbios-*,palcode-*,hppa-*,opensbi-*,s390-*,u-boot*,u-boot.e500,vof*,npcm*,bamboo.dtb,canyonlands.dtb,petalogix-*,QEMU,tcx.bin,cgthree.bin}
+  # Scripts of package managers are all that is written in it, and the debug image has dpkg.
+  [ "$variant" = debug ] || rm -rf "$root"/usr/bin/perl* "$root"/usr/lib/*-linux-gnu/{perl,perl-base}
+  # The source of hwdb.bin; without it nothing is made anew.
+  [ ! -e "$root/usr/lib/udev/hwdb.bin" ] || rm -rf "$root/usr/lib/udev/hwdb.d"
+  # FAT has its names in one of these; Unicode is part of the C library.
+  for directory in "$root"/usr/lib/*-linux-gnu/gconv; do
+    find "$directory" -name '*.so' ! -name 'UTF-*' ! -name UNICODE.so ! -name 'IBM437.so' ! -name 'IBM85[028].so' ! -name 'ISO8859-1.so' ! -name 'ISO8859-15.so' ! -name 'CP125[02].so' -delete
+  done
+}
+
 strip_root() {
   # What a package manager knows, and the state of programs, is not for a root that is never written.
   rm -rf "$root"/boot/vmlinuz* "$root"/boot/initrd* "$root"/boot/System.map* "$root"/boot/config-* "$root"/vmlinuz* "$root"/initrd*
@@ -92,6 +117,7 @@ strip_root() {
     rm -rf "$root"/usr/bin/{apt,apt-*,dpkg,dpkg-*} "$root"/usr/lib/{apt,dpkg} "$root"/etc/apt "$root"/usr/share/{dpkg,debconf} "$root"/usr/sbin/dpkg-* \
       "$root"/usr/lib/*-linux-gnu/libapt-*
   fi
+  strip_unused
   find "$root/var" -mindepth 1 -delete
   rm -rf "$root"/tmp/* "$root"/run/* "$root"/dev/* "$root"/etc/ssh/ssh_host_* "$root"/usr/share/{bash-completion,zsh,doc-base,bug} "$root"/usr/lib/python3*
   rm -f "$root"/etc/{passwd-,group-,shadow-,gshadow-,subuid-,subgid-} "$root"/etc/ld.so.cache.new

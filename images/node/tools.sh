@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The trixie root whose tools make the image, so that the release of this machine does not matter.
 
-tools_packages=mmdebstrap,arch-test,qemu-user,erofs-utils,cryptsetup-bin,fdisk,dosfstools,mtools,zstd,bmap-tools,cpio,kmod,jq,openssl,ca-certificates,binutils,xz-utils,e2fsprogs,mount
+tools=$repo/artifacts/images/node/.tools
+tools_packages=mmdebstrap,arch-test,qemu-user,erofs-utils,cryptsetup-bin,fdisk,dosfstools,mtools,zstd,bmap-tools,cpio,kmod,jq,openssl,ca-certificates,binutils,xz-utils,e2fsprogs,mount,qemu-system-arm
 
 # debian_mirror: as this machine's own apt knows it.
 debian_mirror() {
@@ -45,7 +46,7 @@ in_tools() {
     mount -t tmpfs tmpfs "$root/run"
     cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
     exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TZ=UTC SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" "$@"
-  ' in_tools "$images/.tools" "$repo" "$images" "$@"
+  ' in_tools "$tools" "$repo" "$images" "$@"
 }
 
 # emulate ARCHITECTURE: lets this kernel run programs of it, by the emulator of the tools. Stays until the machine is restarted.
@@ -60,5 +61,5 @@ emulate() {
   esac
   [ -e $mounted/register ] || mount -t binfmt_misc binfmt_misc $mounted || { echo "this kernel has no binfmt_misc, without which no programs for $1 run" >&2; return 1; }
   # F: opened now, so that it is found from within every root.
-  [ -e $mounted/qemu-aarch64 ] || printf '%s' ":qemu-aarch64:M::$magic:$mask:$repo/artifacts/images/node/.tools/usr/bin/qemu-aarch64:OCF" >$mounted/register
+  [ -e $mounted/qemu-aarch64 ] || printf '%s' ":qemu-aarch64:M::$magic:$mask:$tools/usr/bin/qemu-aarch64:OCF" >$mounted/register
 }

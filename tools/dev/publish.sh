@@ -58,23 +58,32 @@ cmd_publish() {
 }
 
 cmd_image() {
-  local name variant=production
-  if [ "${1:-}" = --debug ]; then variant=debug; shift; fi
+  local name variant=production recipe=build
+  while [[ ${1:-} == --* ]]; do
+    case $1 in --debug) variant=debug ;; --check) recipe=check ;; *) fail "image takes --debug and --check, not '$1'" ;; esac
+    shift
+  done
   for name in "${@:-sample}"; do
-    if [ -f "boards/$name/board.json" ]; then node_image "$name" "$variant"; continue; fi
+    if [ -f "boards/$name/board.json" ]; then node_image "$name" "$variant" "$recipe"; continue; fi
+    [ "$recipe" = build ] || fail "only images of boards are checked: $(cd boards && printf '%s ' */board.json | sed 's#/board.json##g')"
     [ -x "images/$name/build.sh" ] || fail "there is no recipe images/$name/build.sh and no board $name: $(cd boards && printf '%s ' */board.json | sed 's#/board.json##g')"
     step "image-$name" "Making image $name" make_image "$name"
   done
 }
 
-# node_image BOARD VARIANT: the node OS of a board, with the programs of its architecture in it.
+# node_image BOARD VARIANT RECIPE: the node OS of a board, with the programs of its architecture in it; RECIPE check makes it twice.
 node_image() {
   local architecture=arm64 part
   [ "$(id -u)" -eq 0 ] || fail "the node OS is made by root, for the owners of its files. Run: sudo ./dev image $1"
   if grep -q '"architecture": *"Amd64"' "boards/$1/board.json"; then architecture=x64; fi
   for part in agent cli; do publish_part "$part" "$architecture"; done
-  step "image-$1-$2" "Making the node OS of $1 ($2)" images/node/build.sh "$1" "$2"
+  case $3 in
+    build) step "image-$1-$2" "Making the node OS of $1 ($2)" images/node/build.sh "$1" "$2" ;;
+    check) step "image-$1-$2" "Making the node OS of $1 ($2) twice" images/node/check.sh "$1" "$2" ;;
+  esac
   tail -n 1 "$logs/image-$1-$2.log"
+  # Nobody should learn in a field what the board lacks.
+  jq -r '.missing // [] | .[] | "  missing: " + .' "boards/$1/board.json"
 }
 
 make_image() {

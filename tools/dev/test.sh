@@ -73,7 +73,7 @@ cmd_test() {
 # The node OS that emulated boards boot, and what they run. The root of arm64 takes five minutes when it is made for the first time.
 images_for_boards() {
   local name
-  cmd_image qemu-arm64 qemu-x86_64
+  cmd_image qemu-arm64 qemu-x86_64 rpi4
   for name in sample busybox; do step "image-$name-arm64" "Making image $name for arm64" env ARCHITECTURE=arm64 "images/$name/build.sh"; done
 }
 

@@ -12,9 +12,11 @@ public sealed class EmulatedBoard : IAsyncDisposable
     private readonly TempDirectory directory = new();
     private readonly string link;
     private readonly string architecture;
+    private readonly string? slot;
     private ChildProcess? process;
 
-    private EmulatedBoard(string architecture, string disk, string link, IPAddress address) => (this.architecture, Disk, this.link, Address) = (architecture, disk, link, address);
+    private EmulatedBoard(string architecture, string? slot, string disk, string link, IPAddress address) =>
+        (this.architecture, this.slot, Disk, this.link, Address) = (architecture, slot, disk, link, address);
 
     /// <summary>Why none can be had here; null: one can.</summary>
     public static string? Obstacle => File.Exists("/dev/net/tun") ? null : "there is no /dev/net/tun, which an emulated board needs for its network";
@@ -41,9 +43,22 @@ public sealed class EmulatedBoard : IAsyncDisposable
     public static EmulatedBoard Create(string architecture, string disk, TestNetwork network, int number)
     {
         var (link, address) = network.AddTap(number);
-        var board = new EmulatedBoard(architecture, disk, link, address);
+        var board = new EmulatedBoard(architecture, null, disk, link, address);
         File.Delete(board.ConsoleFile);
         File.Copy(board.Firmware.Variables, board.directory.Combine("vars.fd"));
+        return board;
+    }
+
+    /// <summary>A Raspberry Pi 4 that is off, as far as QEMU has one: without firmware, the kernel of the slot is started. Its console shows the kernel's messages alone.</summary>
+    /// <param name="slot">The directory with the files of a slot.</param>
+    /// <param name="disk">The card.</param>
+    /// <param name="network">The link and the address come from here.</param>
+    /// <param name="number">Of the link, 1 to 99.</param>
+    public static EmulatedBoard CreateRaspberryPi4(string slot, string disk, TestNetwork network, int number)
+    {
+        var (link, address) = network.AddTap(number);
+        var board = new EmulatedBoard("arm64", slot, disk, link, address);
+        File.Delete(board.ConsoleFile);
         return board;
     }
 
@@ -51,7 +66,10 @@ public sealed class EmulatedBoard : IAsyncDisposable
     public void PowerOn()
     {
         var mac = string.Join(':', ((byte[])[0x52, 0x54, .. Address.GetAddressBytes()]).Select(part => part.ToString("x2", CultureInfo.InvariantCulture)));
-        process = ChildProcess.Start(
+        string[] console = ["-chardev", $"file,id=console,path={ConsoleFile},append=on", "-serial", "chardev:console", "-qmp", $"unix:{directory.Combine("qmp")},server=on,wait=off"];
+        process = slot is not null
+            ? ChildProcess.Start(RaspberryPi4.Program, [.. RaspberryPi4.Arguments(slot, Disk, link, mac), .. console], directory.Combine("qemu.log"))
+            : ChildProcess.Start(
             architecture == "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64",
             [
                 "-nodefaults", "-no-user-config", "-display", "none", .. Machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "3072",
@@ -59,8 +77,7 @@ public sealed class EmulatedBoard : IAsyncDisposable
                 "-drive", $"file={Disk},format=raw,if=none,id=card,cache=writeback", "-device", "virtio-blk-pci,drive=card,bootindex=0,serial=emulated-card",
                 "-netdev", $"tap,id=uplink,ifname={link},script=no,downscript=no", "-device", $"virtio-net-pci,netdev=uplink,romfile=,mac={mac}",
                 "-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset", "-rtc", "base=2000-01-01T00:00:00",
-                "-chardev", $"file,id=console,path={ConsoleFile},append=on", "-serial", "chardev:console",
-                "-qmp", $"unix:{directory.Combine("qmp")},server=on,wait=off",
+                .. console,
             ],
             directory.Combine("qemu.log"));
     }

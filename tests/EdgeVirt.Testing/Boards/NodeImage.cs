@@ -14,10 +14,13 @@ public sealed class NodeImage
     public string Manifest => Path.Combine(directory, File.ReadAllText(Path.Combine(directory, "manifest")).Trim());
 
     /// <summary>Bytes of the root with its hash tree.</summary>
-    public long RootBytes => long.Parse(File.ReadAllText(Path.Combine(directory, "boot", "root.bytes")).Trim(), System.Globalization.CultureInfo.InvariantCulture);
+    public long RootBytes => long.Parse(File.ReadAllText(Path.Combine(Slot, "root.bytes")).Trim(), System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <summary>The files of its slot.</summary>
+    public string Slot => Path.Combine(directory, "boot");
 
     /// <summary>The kernel in its slot.</summary>
-    public string Kernel => Path.Combine(directory, "boot", "vmlinuz");
+    public string Kernel => Path.Combine(Slot, "vmlinuz");
 
     /// <summary>The one of a board.</summary>
     /// <param name="kind">Name of the board.</param>

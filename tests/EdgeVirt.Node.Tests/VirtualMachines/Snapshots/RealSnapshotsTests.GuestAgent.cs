@@ -91,6 +91,28 @@ public sealed partial class RealSnapshotsTests
         await EndsAsAskedAsync();
     }
 
+    // It stands still for four seconds of the node's; by its own clock alone it would be behind by them afterwards.
+    [Test]
+    public async Task A_guest_that_was_paused_has_the_right_time_afterwards()
+    {
+        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent(obeys: true) + Counting);
+        await agent.DesireAsync(1, WithCard(1));
+        await UntilSaidAsync("AGENT UP");
+        await CountsAsync(1);
+        await agent.DesireAsync(2, WithCard(2) with { Spec = WithCard(2).Spec with { Power = VirtualMachinePower.Paused } });
+        await agent.UntilAsync("counter", now => now.State == VirtualMachineState.Paused);
+        Assert.That(Said(), Does.Not.Contain("CLOCK"), "nobody sets a clock that is right");
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        await agent.DesireAsync(3, WithCard(3));
+        await UntilSaidAsync("CLOCK SET.");
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        var said = Said().Split('\n').Single(line => line.StartsWith("CLOCK ", StringComparison.Ordinal)).Split(' ');
+        var (before, after) = (long.Parse(said[1], CultureInfo.InvariantCulture), long.Parse(said[2], CultureInfo.InvariantCulture));
+        Assert.That(after - before, Is.InRange(3, 30), "it was behind");
+        Assert.That(after, Is.InRange(now - 5, now + 1), "and is not any more");
+        await CountsAsync(1);
+    }
+
     // A port that nobody has open on the other side is read as at its end.
     private static string ShellAgent(bool obeys) =>
         """
@@ -106,6 +128,7 @@ public sealed partial class RealSnapshotsTests
               *network-get-interfaces*) printf '{"return": [{"name": "eth0", "hardware-address": "%s", "ip-addresses": [{"ip-address": "10.1.2.3"}]}]}\n' $mac >&3;;
               *freeze-freeze*) >/tmp/frozen; bb usleep 200000; echo FROZEN.; printf '%s\n' 'ANSWER' >&3;;
               *freeze-thaw*) bb rm -f /tmp/frozen; echo THAWED.; printf '{"return": 2}\n' >&3;;
+              *guest-set-time*) before=$(bb date +%s); bb hwclock -s -u; echo "CLOCK $before $(bb date +%s) CLOCK SET."; printf '{"return": {}}\n' >&3;;
               *guest-shutdown*) echo SHUT DOWN.; bb poweroff -f;;
             esac
           done

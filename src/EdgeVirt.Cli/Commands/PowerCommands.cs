@@ -5,6 +5,7 @@ using EdgeVirt.Cli.HubClient;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Api;
+using EdgeVirt.Contracts.Manifests;
 using EdgeVirt.Contracts.Resources;
 
 namespace EdgeVirt.Cli.Commands;

@@ -43,6 +43,8 @@ function connect(session) {
 }
 
 part('full').onclick = () => part('screen').requestFullscreen();
+// A new address of the same port, opened in this tab, does not load the page by itself.
+addEventListener('hashchange', () => location.reload());
 const session = await enter();
 if (session) {
   part('machine').textContent = document.title = sessionStorage.getItem('machine');

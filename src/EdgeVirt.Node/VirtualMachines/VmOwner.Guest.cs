@@ -13,10 +13,10 @@ internal sealed partial class VmOwner
     // One that keeps the channel open and says nothing holds up every pass that asks it.
     private static readonly TimeSpan AskSilentGuest = TimeSpan.FromMinutes(2);
 
-    // Passes in which a guest that goes on is looked for; its agent may need a moment to open the channel again.
-    private const int ClockAttempts = 3;
+    // So long a guest that goes on is looked for; its agent may need a moment to open the channel again.
+    private static readonly TimeSpan ClockPatience = TimeSpan.FromSeconds(15);
 
-    private int clockAttempts;
+    private long? wentOnAt;
     private IReadOnlyList<VirtualInterfaceStatus>? guestCards;
     private long guestAskedAt;
     private TimeSpan guestAskedFor;
@@ -49,30 +49,34 @@ internal sealed partial class VmOwner
         guestAskedAt = tools.Time.GetTimestamp();
     }
 
-    private void ForgetGuest() => (guestCards, guestAskedFor, clockAttempts) = (null, TimeSpan.Zero, 0);
+    private void ForgetGuest() => (guestCards, guestAskedFor, wentOnAt) = (null, TimeSpan.Zero, null);
 
     /// <summary>Its guest stood still and goes on: its clock is behind by that.</summary>
-    private void ExpectClockBehind() => clockAttempts = ClockAttempts;
+    private void ExpectClockBehind() => wentOnAt = tools.Time.GetTimestamp();
 
     private async Task SetClockAsync(CancellationToken ct)
     {
-        if (clockAttempts == 0 || guestState != "running" || watch?.Monitor is not { } monitor)
+        if (wentOnAt is not { } since || guestState != "running" || watch?.Monitor is not { } monitor)
         {
             return;
         }
 
-        clockAttempts--;
         try
         {
-            if (await GuestOf(monitor).TrySetClockAsync(ct))
+            var isSet = await GuestOf(monitor).TrySetClockAsync(ct);
+            if (isSet || tools.Time.GetElapsedTime(since) >= ClockPatience)
             {
-                clockAttempts = 0;
+                wentOnAt = null;
+            }
+
+            if (isSet)
+            {
                 LogClockSet(tools.Log, name);
             }
         }
         catch (GuestAgentException e)
         {
-            clockAttempts = 0;
+            wentOnAt = null;
             LogClockNotSet(tools.Log, name, e.Message);
         }
         catch (QmpException)

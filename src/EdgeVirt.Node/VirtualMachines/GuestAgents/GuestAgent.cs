@@ -116,7 +116,7 @@ internal sealed partial class GuestAgent(string socket, QmpClient monitor, TimeP
         {
             await connection.ExecuteAsync(SetTime, Patience, ct);
         }
-        catch (GuestAgentRefusal)
+        catch (GuestAgentRefusedException)
         {
             await connection.ExecuteAsync(SetTime, Patience, ct, new JsonObject { ["time"] = time.GetUtcNow().ToUnixTimeMilliseconds() * 1_000_000 });
         }

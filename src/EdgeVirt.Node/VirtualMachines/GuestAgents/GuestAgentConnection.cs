@@ -10,7 +10,7 @@ namespace EdgeVirt.Node.VirtualMachines.GuestAgents;
 internal class GuestAgentException(string message, Exception? inner = null) : IOException(message, inner);
 
 /// <summary>It answers that it does not do what it is asked; the conversation may go on.</summary>
-internal sealed class GuestAgentRefusal(string message) : GuestAgentException(message);
+internal sealed class GuestAgentRefusedException(string message) : GuestAgentException(message);
 
 /// <summary>
 /// One conversation with a guest's agent (qemu-ga), by the protocol of docs/interop/qemu-ga-ref. What answers is the guest, so it may say
@@ -79,7 +79,7 @@ internal sealed class GuestAgentConnection : IAsyncDisposable
             await SendAsync(command, arguments, stop);
             return await ReadAsync(stop);
         }, ct);
-        return answer.TryGetProperty("return", out var returned) ? returned : throw new GuestAgentRefusal($"the guest's agent refuses {command}: {ReasonIn(answer)}");
+        return answer.TryGetProperty("return", out var returned) ? returned : throw new GuestAgentRefusedException($"the guest's agent refuses {command}: {ReasonIn(answer)}");
     }
 
     /// <summary>Sends a command that has no answer where it succeeds, and waits a moment for a refusal.</summary>

@@ -48,7 +48,7 @@ public sealed class GuestClockTests
         }
         else
         {
-            Assert.That((await Assert.ThrowsAsync<GuestAgentRefusal>(() => SetClockAsync(guest)))!.Message, Does.Contain("disabled"));
+            Assert.That((await Assert.ThrowsAsync<GuestAgentRefusedException>(() => SetClockAsync(guest)))!.Message, Does.Contain("disabled"));
         }
 
         await guest.EndAsync();

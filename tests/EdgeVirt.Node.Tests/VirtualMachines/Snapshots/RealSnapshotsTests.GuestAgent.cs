@@ -1,6 +1,7 @@
 using System.Globalization;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Tests.VirtualMachines.GuestAgents;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Testing;
 
@@ -73,7 +74,7 @@ public sealed partial class RealSnapshotsTests
     [TestCase(false)]
     public async Task A_guest_with_an_agent_is_at_rest_while_the_snapshot_is_taken(bool obeys)
     {
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent(obeys) + Counting.Replace("while :; do", "while :; do\n  while [ -e /tmp/frozen ]; do bb usleep 10000; done", StringComparison.Ordinal));
+        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent.Lines(obeys) + Counting.Replace("while :; do", "while :; do\n  while [ -e /tmp/frozen ]; do bb usleep 10000; done", StringComparison.Ordinal));
         await agent.DesireAsync(1, WithCard(1));
         await UntilSaidAsync("FOUND 0 0.");
         await CountsAsync(2);
@@ -95,7 +96,7 @@ public sealed partial class RealSnapshotsTests
     [Test]
     public async Task A_guest_that_was_paused_has_the_right_time_afterwards()
     {
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent(obeys: true) + Counting);
+        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent.Lines(obeys: true) + Counting);
         await agent.DesireAsync(1, WithCard(1));
         await UntilSaidAsync("AGENT UP");
         await CountsAsync(1);
@@ -106,36 +107,11 @@ public sealed partial class RealSnapshotsTests
         await agent.DesireAsync(3, WithCard(3));
         await UntilSaidAsync("CLOCK SET.");
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
-        var said = Said().Split('\n').Single(line => line.StartsWith("CLOCK ", StringComparison.Ordinal)).Split(' ');
-        var (before, after) = (long.Parse(said[1], CultureInfo.InvariantCulture), long.Parse(said[2], CultureInfo.InvariantCulture));
+        var (before, after) = ShellAgent.ClockIn(Said());
         Assert.That(after - before, Is.InRange(3, 30), "it was behind");
         Assert.That(after, Is.InRange(now - 5, now + 1), "and is not any more");
         await CountsAsync(1);
     }
-
-    // A port that nobody has open on the other side is read as at its end.
-    private static string ShellAgent(bool obeys) =>
-        """
-        agent() {
-          until [ -c "$(echo /dev/vport*p1)" ]; do bb usleep 20000; done
-          exec 3<>$(echo /dev/vport*p1)
-          mac=$(bb cat /sys/class/net/eth0/address)
-          echo AGENT UP.
-          while :; do
-            read -r line <&3 || { bb usleep 20000; continue; }
-            case "$line" in
-              *guest-sync-delimited*) id=${line##*:}; id=${id%%\}*}; printf '\377{"return": %s}\n' $id >&3;;
-              *network-get-interfaces*) printf '{"return": [{"name": "eth0", "hardware-address": "%s", "ip-addresses": [{"ip-address": "10.1.2.3"}]}]}\n' $mac >&3;;
-              *freeze-freeze*) >/tmp/frozen; bb usleep 200000; echo FROZEN.; printf '%s\n' 'ANSWER' >&3;;
-              *freeze-thaw*) bb rm -f /tmp/frozen; echo THAWED.; printf '{"return": 2}\n' >&3;;
-              *guest-set-time*) before=$(bb date +%s); bb hwclock -s -u; echo "CLOCK $before $(bb date +%s) CLOCK SET."; printf '{"return": {}}\n' >&3;;
-              *guest-shutdown*) echo SHUT DOWN.; bb poweroff -f;;
-            esac
-          done
-        }
-        agent &
-
-        """.Replace("ANSWER", obeys ? """{"return": 2}""" : """{"error": {"class": "GenericError", "desc": "cannot"}}""", StringComparison.Ordinal);
 
     private async Task EndsAsAskedAsync()
     {

@@ -5,6 +5,7 @@ using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
 using EdgeVirt.Node.Containers;
 using EdgeVirt.Node.Containers.Images;
+using EdgeVirt.Node.Tests.VirtualMachines.GuestAgents;
 using EdgeVirt.Node.Tests.VirtualMachines.Qemu;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Node.VirtualMachines.Consoles;
@@ -18,6 +19,8 @@ namespace EdgeVirt.Node.Tests.VirtualMachines.Suspend;
 [Category("root")]
 public sealed partial class RealSuspendTests
 {
+    private const string Counting = "n=0; while :; do n=$((n+1)); echo \"N $n.\"; bb sleep 0.05; done";
+
     private TempDirectory directory = null!;
     private NodeOptions options = null!;
     private MachineAgent agent = null!;
@@ -42,7 +45,7 @@ public sealed partial class RealSuspendTests
         options = new NodeOptions { DataDir = directory.Subdirectory("data"), RunDir = directory.Subdirectory("run") };
         Directory.CreateDirectory(directory.Combine("layer", "boot"));
         File.Copy(kernel, directory.Combine("layer", "boot", "vmlinuz"));
-        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), "n=0; while :; do n=$((n+1)); echo \"N $n.\"; bb sleep 0.05; done");
+        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), Counting);
         File.WriteAllText(
             directory.Combine("run", "acceleration.json"), $$$"""{"bootId":"{{{SystemFacts.BootId}}}","result":{"cpuModel":null,"reason":"KvmUnproven","message":"not asked"}}""");
         NetworkNamespaces.Create(Host);
@@ -87,6 +90,22 @@ public sealed partial class RealSuspendTests
         Assert.That(Said().Split(LinuxGuest.Marker), Has.Length.EqualTo(2), "it did not start again");
         Assert.That(Numbers(), Is.EqualTo(Enumerable.Range(1, LastNumber())), "nothing is missing and nothing there twice");
         Assert.That((Record.Saved, File.Exists(Paths.SavedMemory), Record.Restarts), Is.EqualTo((default(object), false, 0)), "it is used once");
+    }
+
+    [Test]
+    public async Task A_guest_that_goes_on_has_the_right_time()
+    {
+        LinuxGuest.WriteInitrd(directory.Combine("layer", "boot", "initrd"), ShellAgent.Lines(obeys: true) + Counting);
+        await StartAsync(Machine());
+        await UntilAsync(() => Said().Contains("AGENT UP.", StringComparison.Ordinal));
+        await GoDownAsync();
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        await ComeBackAsync();
+        await UntilAsync(() => Said().Contains("CLOCK SET.", StringComparison.Ordinal));
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        var (before, after) = ShellAgent.ClockIn(Said());
+        Assert.That(after - before, Is.InRange(3, 60), "it was behind");
+        Assert.That(after, Is.InRange(now - 5, now + 1), "and is not any more");
     }
 
     [Test]

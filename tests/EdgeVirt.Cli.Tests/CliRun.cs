@@ -42,6 +42,9 @@ internal sealed class CliRun : IDisposable
     /// <summary>Disks of the computer that it is.</summary>
     public IBlockTargets Disks { get; init; } = new LinuxBlockTargets();
 
+    /// <summary>Hears each line of standard output as it is said.</summary>
+    public Action<string>? Printed { get; set; }
+
     /// <summary>What became of the terminal: raw, restored.</summary>
     public List<string> RawModes { get; } = [];
 
@@ -69,7 +72,7 @@ internal sealed class CliRun : IDisposable
 
     public async Task<CliOutcome> RunAsync(CancellationToken ct, params string[] args)
     {
-        using var output = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        using var output = new HeardWriter(Printed) { NewLine = "\n" };
         using var error = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
         using var outBytes = new MemoryStream();
         using var errorBytes = new MemoryStream();
@@ -119,6 +122,15 @@ internal sealed class CliRun : IDisposable
     private sealed class Undo(Action undo) : IDisposable
     {
         public void Dispose() => undo();
+    }
+
+    private sealed class HeardWriter(Action<string>? heard) : StringWriter(CultureInfo.InvariantCulture)
+    {
+        public override void WriteLine(string? value)
+        {
+            base.WriteLine(value);
+            heard?.Invoke(value ?? "");
+        }
     }
 
     /// <summary>Stands still for those who ask for the time; timers run as ever.</summary>

@@ -7,7 +7,7 @@ cmd_build() { step build "Building everything" dotnet build -v q EdgeVirt.sln; }
 part() {
   case $1 in
     agent) echo src/EdgeVirt.Node edgevirt-agent src/EdgeVirt.{Contracts,Linux,Node} ;;
-    cli) echo src/EdgeVirt.Cli edgevirt src/EdgeVirt.{Contracts,Linux,Cli} boards ;;
+    cli) echo src/EdgeVirt.Cli edgevirt src/EdgeVirt.{Contracts,Linux,Cli} boards tools/dev/novnc.sh ;;
     hub) echo src/EdgeVirt.Hub edgevirt-hub src/EdgeVirt.{Contracts,Hub} ;;
     aot-smoke) echo tests/EdgeVirt.AotSmoke edgevirt-aot-smoke src/EdgeVirt.{Contracts,Linux,Node} tests/EdgeVirt.AotSmoke ;;
   esac

@@ -16,6 +16,8 @@ internal sealed class ReadyWait(Invocation invocation, HubApi hub)
     private string state = "";
     private VirtualMachineState? wantedState;
 
+    private string Wanted => wantedState?.ToString() ?? ConditionTypes.Ready;
+
     public async Task UntilReadyAsync(IReadOnlyList<AppliedResource> placed, CancellationToken ct)
     {
         var limit = invocation.GivenTimeout ?? Patience;
@@ -30,7 +32,7 @@ internal sealed class ReadyWait(Invocation invocation, HubApi hub)
                     {
                         throw new CliException(
                             ExitCodes.Timeout,
-                            $"not Ready after {Durations.Format(limit)}: {state}.",
+                            $"not {Wanted} after {Durations.Format(limit)}: {state}.",
                             $"'edgevirt describe {item.Kind.ToLowerInvariant()} {item.Name}' tells more; a longer --timeout waits longer.");
                     }
 
@@ -41,7 +43,7 @@ internal sealed class ReadyWait(Invocation invocation, HubApi hub)
             }, ct);
             if (!invocation.Quiet)
             {
-                invocation.Say($"{item.Kind}/{item.Name} is {(wantedState is null ? "Ready" : wantedState)} after {Durations.Format(time.GetElapsedTime(began))}");
+                invocation.Say($"{item.Kind}/{item.Name} is {Wanted} after {Durations.Format(time.GetElapsedTime(began))}");
             }
         }
     }

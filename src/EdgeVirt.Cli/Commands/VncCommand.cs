@@ -1,25 +1,28 @@
 using System.CommandLine;
+using System.Net;
 using System.Net.Sockets;
 using EdgeVirt.Cli.Interactive;
+using EdgeVirt.Cli.Interactive.Browser;
 using EdgeVirt.Cli.Output;
 using EdgeVirt.Contracts.Protos;
 
 namespace EdgeVirt.Cli.Commands;
 
-/// <summary><c>edgevirt vnc MACHINE</c>: a port of this machine's loopback that leads to a virtual machine's display.</summary>
+/// <summary><c>edgevirt vnc MACHINE</c>: a port of this machine's loopback that leads to a virtual machine's display, for a viewer or a browser.</summary>
 internal static class VncCommand
 {
     private const string Path = "vnc";
 
     private static readonly Argument<string> Machine = new("machine") { Description = "The virtual machine's name" };
     private static readonly Option<ushort> Port = new("--port", "-p") { Description = "Port of 127.0.0.1 to listen on (default: any that is free)", HelpName = "port" };
+    private static readonly Option<bool> Browser = new("--browser") { Description = "Serve a page that shows the display in a browser, instead of a port for a VNC viewer" };
     private static readonly Option<bool> Force = new("--force") { Description = "Take the display over from whoever has it" };
 
     public static Command Create(Terminal terminal)
     {
-        var command = new Command("vnc", "Makes the display of a virtual machine reachable for a VNC viewer on this machine, until Ctrl-C")
+        var command = new Command("vnc", "Makes the display of a virtual machine reachable for a VNC viewer or a browser on this machine, until Ctrl-C")
         {
-            Machine, Port, Force, ChannelOptions.Node, ChannelOptions.Local, LocalAgent.Socket,
+            Machine, Browser, Port, Force, ChannelOptions.Node, ChannelOptions.Local, LocalAgent.Socket,
         };
         command.Does(terminal, RunAsync);
         return command;
@@ -30,6 +33,17 @@ internal static class VncCommand
         var machine = invocation.Get(Machine);
         using var listener = LoopbackPort.Listen(invocation.Get(Port), "without --port it is any that is free", "--port 5900");
         await ProbeAsync(invocation, machine, ct);
+        if (invocation.Get(Browser))
+        {
+            var gate = new BrowserGate(((IPEndPoint)listener.LocalEndpoint).Port);
+            invocation.Say(gate.Address);
+            invocation.Note($"open it in a browser on this machine; it works once. The display of {machine} is there until Ctrl-C");
+            invocation.Terminal.Flush();
+            using var display = new BrowserDisplay(invocation, machine, gate, (again, stop) => OpenAsync(invocation, Wanted(invocation, machine, again), stop));
+            await display.ServeAsync(listener, ct);
+            return ExitCodes.Ok;
+        }
+
         invocation.Say($"vnc://{listener.LocalEndpoint}");
         invocation.Note($"open it with a VNC viewer; the display of {machine} is there until Ctrl-C");
         invocation.Terminal.Flush();
@@ -44,7 +58,9 @@ internal static class VncCommand
     /// <summary>Whether there is a display is better known now than in a viewer.</summary>
     private static async Task ProbeAsync(Invocation invocation, string machine, CancellationToken ct)
     {
-        await using var channel = await OpenAsync(invocation, machine, isProbe: true, ct);
+        var wanted = Wanted(invocation, machine);
+        wanted.Probe = true;
+        await using var channel = await OpenAsync(invocation, wanted, ct);
         await foreach (var _ in channel.ReadAllAsync(ct))
         {
         }
@@ -54,7 +70,7 @@ internal static class VncCommand
     {
         try
         {
-            await using var channel = await OpenAsync(invocation, machine, isProbe: false, ct);
+            await using var channel = await OpenAsync(invocation, Wanted(invocation, machine), ct);
             await LocalConnection.CarryAsync(socket, channel, ct);
         }
         catch (CliException fault) when (fault.ExitCode == ExitCodes.Conflict)
@@ -75,6 +91,8 @@ internal static class VncCommand
         }
     }
 
-    private static Task<ClientChannel> OpenAsync(Invocation invocation, string machine, bool isProbe, CancellationToken ct) => ChannelOptions.OpenToMachineAsync(
-        invocation, machine, Path, new OpenChannel { Vnc = new VncRequest { Machine = machine, Force = invocation.Get(Force), Probe = isProbe } }, ct);
+    private static VncRequest Wanted(Invocation invocation, string machine, bool again = false) => new() { Machine = machine, Force = again || invocation.Get(Force) };
+
+    private static Task<ClientChannel> OpenAsync(Invocation invocation, VncRequest wanted, CancellationToken ct) =>
+        ChannelOptions.OpenToMachineAsync(invocation, wanted.Machine, Path, new OpenChannel { Vnc = wanted }, ct);
 }

@@ -66,6 +66,10 @@ internal sealed partial class VmOwner
             Restarts = starting.LastExit is null || saved is not null ? starting.Restarts : starting.Restarts + 1,
         });
         File.Delete(paths.SavedMemory);
+        if (saved is not null)
+        {
+            ExpectClockBehind();
+        }
     }
 
     private async Task<(VmProcess Process, QmpClient Monitor)> ConnectedAsync(VmRecord starting, VmLaunch launch, CancellationToken ct)

@@ -85,6 +85,7 @@ internal sealed partial class VmOwner
         }
 
         await GrowDisksAsync(order, now, ct);
+        await SetClockAsync(ct);
         await AskGuestAsync(ct);
         return await SteerAsync(order, ct);
     }
@@ -108,7 +109,17 @@ internal sealed partial class VmOwner
         }
 
         retryAt = guestState == "io-error" ? tools.Time.GetUtcNow() + retries.Next() : null;
-        return await CommandAsync(command, ct) && guestState != "io-error";
+        if (!await CommandAsync(command, ct))
+        {
+            return false;
+        }
+
+        if (command == "cont" && guestState != "prelaunch")
+        {
+            ExpectClockBehind();
+        }
+
+        return guestState != "io-error";
     }
 
     private async Task<bool> StartAsync(VmOrder order, DateTimeOffset now, CancellationToken ct)

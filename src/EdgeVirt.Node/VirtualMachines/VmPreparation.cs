@@ -110,7 +110,7 @@ internal sealed class VmPreparation(NodeOptions options, VmSources sources)
         if (QemuOverhead.Total(guest) is var needed && needed > free)
         {
             throw Lacks(string.Create(
-                CultureInfo.InvariantCulture, $"{needed} bytes of memory are needed, {QemuOverhead.Of(guest)} of them for QEMU itself; the node has {Math.Max(free, 0)} left for machines"));
+                CultureInfo.InvariantCulture, $"{needed >> 20} MiB of memory are needed, {QemuOverhead.Of(guest) >> 20} of them for QEMU itself; the node has {Math.Max(free, 0) >> 20} left for machines"));
         }
     }
 

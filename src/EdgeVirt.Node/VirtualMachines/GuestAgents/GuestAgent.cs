@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using EdgeVirt.Node.VirtualMachines.Qmp;
 using Microsoft.Extensions.Logging;
 
@@ -21,6 +22,7 @@ internal sealed partial class GuestAgent(string socket, QmpClient monitor, TimeP
     private const int MostAddresses = 64;
     private const int ThawAttempts = 3;
     private static readonly TimeSpan FreezeTimeout = TimeSpan.FromSeconds(10);
+    private const string SetTime = "guest-set-time";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <summary>Has all of the guest's file systems written out and at rest until what is returned is disposed of. Null: it has no agent, or that cannot.</summary>
@@ -95,6 +97,31 @@ internal sealed partial class GuestAgent(string socket, QmpClient monitor, TimeP
         {
             return false;
         }
+    }
+
+    /// <summary>
+    /// Has the guest set its clock by its machine's hardware clock, which went on while the guest stood still. Where it has no program for that
+    /// (hwclock), it is told the node's time. False: it has no agent.
+    /// </summary>
+    /// <exception cref="GuestAgentException">It has one, which does not answer or refuses both.</exception>
+    public async Task<bool> TrySetClockAsync(CancellationToken ct)
+    {
+        if (!await IsOpenAsync(ct))
+        {
+            return false;
+        }
+
+        await using var connection = await GuestAgentConnection.OpenAsync(socket, time, ct);
+        try
+        {
+            await connection.ExecuteAsync(SetTime, Patience, ct);
+        }
+        catch (GuestAgentRefusedException)
+        {
+            await connection.ExecuteAsync(SetTime, Patience, ct, new JsonObject { ["time"] = time.GetUtcNow().ToUnixTimeMilliseconds() * 1_000_000 });
+        }
+
+        return true;
     }
 
     /// <summary>

@@ -7,7 +7,10 @@ using System.Text.Json.Nodes;
 namespace EdgeVirt.Node.VirtualMachines.GuestAgents;
 
 /// <summary>Nobody in the guest answers, or not as the QEMU guest agent does.</summary>
-internal sealed class GuestAgentException(string message, Exception? inner = null) : IOException(message, inner);
+internal class GuestAgentException(string message, Exception? inner = null) : IOException(message, inner);
+
+/// <summary>It answers that it does not do what it is asked; the conversation may go on.</summary>
+internal sealed class GuestAgentRefusedException(string message) : GuestAgentException(message);
 
 /// <summary>
 /// One conversation with a guest's agent (qemu-ga), by the protocol of docs/interop/qemu-ga-ref. What answers is the guest, so it may say
@@ -69,14 +72,14 @@ internal sealed class GuestAgentConnection : IAsyncDisposable
 
     /// <summary>Has a command carried out.</summary>
     /// <exception cref="GuestAgentException">It was refused, or no answer came; then the connection is of no more use.</exception>
-    public async Task<JsonElement> ExecuteAsync(string command, TimeSpan timeout, CancellationToken ct)
+    public async Task<JsonElement> ExecuteAsync(string command, TimeSpan timeout, CancellationToken ct, JsonObject? arguments = null)
     {
         var answer = await BoundedAsync(command, timeout, async stop =>
         {
-            await SendAsync(command, null, stop);
+            await SendAsync(command, arguments, stop);
             return await ReadAsync(stop);
         }, ct);
-        return answer.TryGetProperty("return", out var returned) ? returned : throw new GuestAgentException($"the guest's agent refuses {command}: {ReasonIn(answer)}");
+        return answer.TryGetProperty("return", out var returned) ? returned : throw new GuestAgentRefusedException($"the guest's agent refuses {command}: {ReasonIn(answer)}");
     }
 
     /// <summary>Sends a command that has no answer where it succeeds, and waits a moment for a refusal.</summary>

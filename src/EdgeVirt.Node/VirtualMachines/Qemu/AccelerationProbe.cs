@@ -39,7 +39,7 @@ internal sealed partial class AccelerationJson : JsonSerializerContext;
 internal sealed class AccelerationProbe(NodeOptions options, TimeProvider? time = null) : IDisposable
 {
     private const string TooSlow = "the test guest did not finish";
-    private const string Remedy = "; virtual machines with acceleration: preferred are emulated, which is many times slower";
+    private const string Remedy = "; virtual machines with acceleration: Preferred are emulated, which is many times slower";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 

@@ -68,7 +68,7 @@ internal sealed partial class VmSnapshots
         {
             [var only] => only,
             [] => throw new SnapshotRefusedException($"snapshot '{name}' has no disk '{disk}', only {names}", isMissing: true),
-            _ => throw new SnapshotRefusedException($"snapshot '{name}' has several disks: say which of {names}"),
+            _ => throw new SnapshotRefusedException($"snapshot '{name}' has several disks: say with --disk which of {names}"),
         };
         var record = RecordOf(found.Disk);
         var chain = State.ChainOf(found.Disk)!;

@@ -83,7 +83,7 @@ public sealed class RealGuestAgentTests
     [TestCase(false)]
     public async Task A_guest_with_an_agent_is_at_rest_while_the_snapshot_is_taken(bool obeys)
     {
-        guest.Board.Script(ShellAgent(obeys) + CountingGuest.Counting.Replace("while :; do", "while :; do\n  while [ -e /tmp/frozen ]; do bb usleep 10000; done", StringComparison.Ordinal));
+        guest.Board.Script(ShellAgent.Lines(obeys) + CountingGuest.Counting.Replace("while :; do", "while :; do\n  while [ -e /tmp/frozen ]; do bb usleep 10000; done", StringComparison.Ordinal));
         await guest.Board.DesireAsync(WithCard(1));
         await guest.UntilSaidAsync("FOUND 0 0.");
         await guest.CountsAsync(2);
@@ -101,28 +101,25 @@ public sealed class RealGuestAgentTests
         await EndsAsAskedAsync();
     }
 
-    // A port that nobody has open on the other side is read as at its end.
-    private static string ShellAgent(bool obeys) =>
-        """
-        agent() {
-          until [ -c "$(echo /dev/vport*p1)" ]; do bb usleep 20000; done
-          exec 3<>$(echo /dev/vport*p1)
-          mac=$(bb cat /sys/class/net/eth0/address)
-          echo AGENT UP.
-          while :; do
-            read -r line <&3 || { bb usleep 20000; continue; }
-            case "$line" in
-              *guest-sync-delimited*) id=${line##*:}; id=${id%%\}*}; printf '\377{"return": %s}\n' $id >&3;;
-              *network-get-interfaces*) printf '{"return": [{"name": "eth0", "hardware-address": "%s", "ip-addresses": [{"ip-address": "10.1.2.3"}]}]}\n' $mac >&3;;
-              *freeze-freeze*) >/tmp/frozen; bb usleep 200000; echo FROZEN.; printf '%s\n' 'ANSWER' >&3;;
-              *freeze-thaw*) bb rm -f /tmp/frozen; echo THAWED.; printf '{"return": 2}\n' >&3;;
-              *guest-shutdown*) echo SHUT DOWN.; bb poweroff -f;;
-            esac
-          done
-        }
-        agent &
-
-        """.Replace("ANSWER", obeys ? """{"return": 2}""" : """{"error": {"class": "GenericError", "desc": "cannot"}}""", StringComparison.Ordinal);
+    // It stands still for four seconds of the node's; by its own clock alone it would be behind by them afterwards.
+    [Test]
+    public async Task A_guest_that_was_paused_has_the_right_time_afterwards()
+    {
+        guest.Board.Script(ShellAgent.Lines(obeys: true) + CountingGuest.Counting);
+        await guest.Board.DesireAsync(WithCard(1));
+        await guest.UntilSaidAsync("AGENT UP");
+        await guest.CountsAsync(1);
+        await guest.Board.DesireAsync(WithCard(2, spec => spec with { Power = VirtualMachinePower.Paused }));
+        await guest.Agent.UntilAsync(CountingGuest.Name, now => now.State == VirtualMachineState.Paused);
+        Assert.That(guest.Board.ConsoleOf(CountingGuest.Name), Does.Not.Contain("CLOCK"), "nobody sets a clock that is right");
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        var resumed = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        await guest.Board.DesireAsync(WithCard(3));
+        var (before, after) = ShellAgent.ClockIn(await guest.UntilSaidAsync("CLOCK SET."));
+        Assert.That(after - before, Is.InRange(3, 60), "it was behind");
+        Assert.That(after, Is.InRange(resumed - 1, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 1), "and is not any more");
+        await guest.CountsAsync(1);
+    }
 
     private async Task EndsAsAskedAsync()
     {

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using EdgeVirt.Contracts;
 using EdgeVirt.Contracts.Resources;
 using EdgeVirt.Linux;
+using EdgeVirt.Node.Tests.VirtualMachines.GuestAgents;
 using EdgeVirt.Node.VirtualMachines;
 using EdgeVirt.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -49,6 +50,21 @@ public sealed partial class RealSuspendTests
         Assert.That(Said().Split(LinuxGuest.Marker), Has.Length.EqualTo(2), "it did not start again");
         Assert.That(Numbers(), Is.EqualTo(Enumerable.Range(1, LastNumber())), "nothing is missing and nothing there twice");
         Assert.That((Record.Saved, File.Exists(Paths.SavedMemory), Record.Restarts), Is.EqualTo((default(object), false, 0)), "it is used once");
+    }
+
+    [Test]
+    public async Task A_guest_that_goes_on_has_the_right_time()
+    {
+        await StartAsync(Machine(), script: ShellAgent.Lines(obeys: true) + Counting);
+        await UntilAsync(() => Said().Contains("AGENT UP.", StringComparison.Ordinal), "its agent is up");
+        await GoDownAsync();
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        var resumed = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        await ComeBackAsync();
+        await UntilAsync(() => Said().Contains("CLOCK SET.", StringComparison.Ordinal), "its clock is set");
+        var (before, after) = ShellAgent.ClockIn(Said());
+        Assert.That(after - before, Is.InRange(3, 60), "it was behind");
+        Assert.That(after, Is.InRange(resumed - 1, TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 1), "and is not any more");
     }
 
     [Test]
@@ -130,9 +146,9 @@ public sealed partial class RealSuspendTests
     private static DesiredVirtualMachine Machine(VirtualMachineModel model = VirtualMachineModel.Q35, long generation = 1) => GuestBoard.Machine(
         with: spec => spec with { OnNodeShutdown = VirtualMachineShutdown.Suspend, Machine = model, TerminationGracePeriodSeconds = null }, generation: generation);
 
-    private async Task StartAsync(DesiredVirtualMachine machine, long minFree = 0)
+    private async Task StartAsync(DesiredVirtualMachine machine, long minFree = 0, string script = Counting)
     {
-        board = await GuestBoard.StartLinuxAsync(Counting, new MachineAgentSetup { MinFree = minFree });
+        board = await GuestBoard.StartLinuxAsync(script, new MachineAgentSetup { MinFree = minFree });
         await Board.DesireAsync(machine);
         await Agent.UntilAsync("router", GuestBoard.IsReady);
         await UntilAsync(() => LastNumber() >= 3, "it counts to 3");

@@ -74,7 +74,7 @@ internal sealed class RegistryClient : IDisposable
 
     private ImagePullException Unanswered(Exception cause) => cause is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
         // Passing all the same: before a board knows the time, no certificate is valid.
-        ? new($"The registry at {_base.Authority} shows no certificate that is trusted ({cause.InnerException?.Message ?? cause.Message}); set caFile under Registries in the agent's configuration, and look at the clock.", cause) { IsPassing = true }
+        ? new($"The registry at {_base.Authority} shows no certificate that is trusted ({cause.InnerException?.Message ?? cause.Message}); set its caFile under registries in the agent's configuration, or, where it speaks no TLS, its url with http://, and look at the clock.", cause) { IsPassing = true }
         : new($"The registry at {_base.Authority} does not answer ({cause.Message}); check the network and Registries in the agent's configuration.", cause) { IsPassing = true };
 
     public static bool IsConnection(Exception exception, CancellationToken ct) =>

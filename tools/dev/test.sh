@@ -33,7 +33,7 @@ cmd_test() {
     if emulates_debian; then
       case $filter in "" | *Debian* | *SystemTests*) cmd_image debian ;; esac
       case $filter in "" | *Cloud* | *VirtualMachines* | *Node.Tests*) cmd_image debian-cloud ;; esac
-      case $filter in "" | *Board* | *SystemTests*) images_for_boards ;; esac
+      case $filter in "" | *Board* | *PowerCut* | *SystemTests*) images_for_boards ;; esac
     fi
   fi
   cmd_image busybox
@@ -74,6 +74,7 @@ cmd_test() {
 images_for_boards() {
   local name
   cmd_image qemu-arm64 qemu-x86_64
+  cmd_image --debug qemu-x86_64
   for name in sample busybox; do step "image-$name-arm64" "Making image $name for arm64" env ARCHITECTURE=arm64 "images/$name/build.sh"; done
 }
 

@@ -63,7 +63,11 @@ internal sealed partial class DesiredStateSession(
             switch (call.ResponseStream.Current)
             {
                 case { KindCase: HubMessage.KindOneofCase.UpToDate }:
-                    Accepted(download.RunsOn);
+                    if (download.RunsOn is null)
+                    {
+                        Accepted();
+                    }
+
                     await call.RequestStream.CompleteAsync();
                     break;
                 case { Offer: { } offer }:
@@ -81,6 +85,12 @@ internal sealed partial class DesiredStateSession(
                     await FinishAsync(call, download, ct);
                     break;
             }
+        }
+
+        // Last, for the hub notes the verdict as that of any revision.
+        if (download.RunsOn is { } reason)
+        {
+            conditions.Set(ConditionTypes.DesiredStateAccepted, ConditionStatus.True, DesiredStateReasons.HubBeforeRunsOn, reason);
         }
     }
 
@@ -121,7 +131,11 @@ internal sealed partial class DesiredStateSession(
             throw new HubUnavailableException($"Revision {revision} could not be stored: {e.Message}", e);
         }
 
-        Accepted(download.RunsOn);
+        if (download.RunsOn is null)
+        {
+            Accepted();
+        }
+
         await call.RequestStream.WriteAsync(new NodeMessage { Verdict = new Verdict { Revision = revision, Accepted = true } }, ct);
     }
 
@@ -167,8 +181,7 @@ internal sealed partial class DesiredStateSession(
         await call.RequestStream.WriteAsync(new NodeMessage { Verdict = new Verdict { Revision = revision, Accepted = false, Reason = problem } }, ct);
     }
 
-    private void Accepted(string? runsOn) => conditions.Set(
-        ConditionTypes.DesiredStateAccepted, ConditionStatus.True, runsOn is null ? DesiredStateReasons.Accepted : DesiredStateReasons.HubBeforeRunsOn, runsOn);
+    private void Accepted() => conditions.Set(ConditionTypes.DesiredStateAccepted, ConditionStatus.True, DesiredStateReasons.Accepted);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Desired revision {Revision} is in force")]
     private partial void LogAccepted(ulong revision);

@@ -26,7 +26,7 @@ public sealed class BoardShell
     /// <param name="command">The line.</param>
     /// <param name="withKey">Shows the key; else none, and asks for no password.</param>
     public (int ExitCode, string Output, string Error) Try(string command, bool withKey = true) => Command.Try(
-        "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "StrictHostKeyChecking=no", "-o", $"UserKnownHostsFile={directory.Combine("known-hosts")}", "-o", "LogLevel=ERROR",
+        "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
         "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-i", withKey ? key : directory.Combine("no-key"), $"root@{address}", command);
 
     /// <summary>Runs a line of shell that has to succeed.</summary>

@@ -14,6 +14,8 @@ namespace EdgeVirt.SystemTests;
 /// again by their watchdogs; the node moves to another hub; the board is reset.
 /// </summary>
 [Category("emulated")]
+// Beside the other boards: an emulated one waits much of its time.
+[Parallelizable(ParallelScope.Self)]
 public sealed class OnTheBoardTests
 {
     private const string Kind = "qemu-x86_64";

@@ -12,6 +12,8 @@ namespace EdgeVirt.SystemTests;
 /// environment each of twenty has a card of its own, which takes an hour on two cores.
 /// </summary>
 [Category("emulated")]
+// Beside the other boards: an emulated one waits much of its time.
+[Parallelizable(ParallelScope.Self)]
 public sealed class PowerCutTests
 {
     private const string Kind = "qemu-x86_64";

@@ -19,7 +19,7 @@ public sealed class PowerCutTests
     private const string Kind = "qemu-x86_64";
     private const string Architecture = "amd64";
     private const string Workload = "steady";
-    private const string Identity = "/lib/edgevirt/identity/identity.json";
+    private const string Identity = "lib/edgevirt/identity/identity.json";
     private const string Mark = "edgevirt/factory-reset";
     private const int All = 20;
 

@@ -101,7 +101,7 @@ public sealed class OnTheBoardTests
         var (_, who, _) = await HubApi.WaitForAsync("a shell", () => Task.FromResult(shell.Try("id -un")), now => now.ExitCode == 0, now => now.Error, Patience);
         Assert.That(who, Is.EqualTo("root\n"));
         var (code, _, error) = shell.Try("id", withKey: false);
-        Assert.That((code, error), Is.EqualTo((255, $"root@{board.Address}: Permission denied (publickey).\r\n")), "no key, no login, and no password is asked for");
+        Assert.That((code, error), Is.EqualTo((255, $"root@{board.Address}: Permission denied (publickey).\r\n")), "no other key, and no password is asked for");
         Assert.That(shell.Run("systemctl --no-legend --plain --failed"), Is.Empty, "nothing has failed on the way up");
         Assert.That(shell.Run(". /etc/os-release; echo $VARIANT_ID"), Is.EqualTo("debug"));
     }

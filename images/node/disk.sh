@@ -51,7 +51,8 @@ command_line() {
   for console in $(of_board '.consoles[]'); do case $console in *,* | tty[0-9]*) words+=" console=$console" ;; *) words+=" console=$console,115200" ;; esac; done
   [ "$variant" != debug ] || words+=" edgevirt.overlay"
   # The kernel of a board that stands still is started again by its watchdog, and one that gave up by itself.
-  echo "edgevirt.verity=$root_hash:$root_salt:$root_blocks ro quiet loglevel=4 panic=10 oops=panic systemd.gpt_auto=0 rd.systemd.gpt_auto=0$words"
+  # gpt: a power cut while the first table is written (systemd-repart, once) leaves the second one.
+  echo "edgevirt.verity=$root_hash:$root_salt:$root_blocks ro gpt quiet loglevel=4 panic=10 oops=panic systemd.gpt_auto=0 rd.systemd.gpt_auto=0$words"
 }
 
 # take_device_trees: those of the board out of the kernel's, of which the rest is not for the root. Kernels of backports have them beside their modules.

@@ -42,12 +42,12 @@ TEXT
 units() { chroot "$root" systemctl --quiet "$@"; }
 
 enable_units() {
-  local unit console
+  local unit console key
   mount -t proc proc "$root/proc"
   units enable edgevirt-good.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service edgevirt-agent.service
   for unit in edgevirt-prepare.service edgevirt-cellular.service; do [ ! -f "$root/usr/lib/systemd/system/$unit" ] || units enable "$unit"; done
   units mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-firstboot.service nftables.service \
-    systemd-repart.service dnsmasq.service smartmontools.service smartd.service 2>/dev/null || true
+    systemd-machine-id-commit.service systemd-repart.service dnsmasq.service smartmontools.service smartd.service 2>/dev/null || true
   for console in $(of_board '.consoles[]'); do
     console=${console%%,*}
     case $console in tty[0-9]*) units mask "getty@$console.service" ;; *) units mask "serial-getty@$console.service" ;; esac
@@ -61,8 +61,13 @@ enable_units() {
   if [ "$variant" = debug ]; then
     units enable ssh.service
     mkdir -p "$root/etc/ssh/sshd_config.d" "$root/etc/systemd/system/ssh.service.d"
-    printf 'AuthorizedKeysFile /run/edgevirt/board/authorized_keys\nPasswordAuthentication no\n' >"$root/etc/ssh/sshd_config.d/edgevirt.conf"
-    printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n' >"$root/etc/systemd/system/ssh.service.d/keys.conf"
+    # Its own key lies on the data partition: the same with each boot, so that who logs in is not warned. One kind is enough, and soon made.
+    key=/var/lib/edgevirt-os/ssh_host_ed25519_key
+    printf '%s\n' 'AuthorizedKeysFile /run/edgevirt/board/authorized_keys' 'PasswordAuthentication no' "HostKey $key" >"$root/etc/ssh/sshd_config.d/edgevirt.conf"
+    printf '%s\n' '[Unit]' "RequiresMountsFor=${key%/*}" '[Service]' ExecStartPre= \
+      "ExecStartPre=/bin/sh -c '[ -s $key.pub ] || { rm -f $key; ssh-keygen -q -t ed25519 -N \"\" -f $key && sync $key $key.pub; }'" 'ExecStartPre=/usr/sbin/sshd -t' \
+      >"$root/etc/systemd/system/ssh.service.d/keys.conf"
+    units mask sshd-keygen.service
     console=$(of_board '.consoles[-1] | split(",")[0]')
     units unmask "serial-getty@$console.service" "getty@$console.service"
     units disable "edgevirt-screen@$console.service" || true

@@ -10,6 +10,8 @@ namespace EdgeVirt.SystemTests;
 /// card, with a container, a virtual machine and telemetry.
 /// </summary>
 [Category("emulated")]
+// Beside the other boards: an emulated one waits much of its time.
+[Parallelizable(ParallelScope.Self)]
 [TestFixture("qemu-arm64", "arm64")]
 [TestFixture("qemu-x86_64", "amd64")]
 public sealed class BoardTests(string kind, string architecture)

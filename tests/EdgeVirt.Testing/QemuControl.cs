@@ -40,8 +40,9 @@ internal sealed class QemuControl : IAsyncDisposable
     }
 
     /// <summary>Has a command carried out.</summary>
+    /// <returns>What it answers.</returns>
     /// <exception cref="InvalidOperationException">It was refused.</exception>
-    public async Task ExecuteAsync(string command)
+    public async Task<JsonNode?> ExecuteAsync(string command)
     {
         await stream.WriteAsync(Encoding.UTF8.GetBytes($$"""{"execute": "{{command}}"}{{"\n"}}"""));
         while (true)
@@ -54,9 +55,9 @@ internal sealed class QemuControl : IAsyncDisposable
             }
 
             // Greetings and events come between.
-            if (answer.ContainsKey("return"))
+            if (answer.TryGetPropertyValue("return", out var result))
             {
-                return;
+                return result;
             }
         }
     }

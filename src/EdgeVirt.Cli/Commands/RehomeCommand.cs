@@ -17,7 +17,7 @@ internal static class RehomeCommand
     private static readonly Option<string> Hub = new("--hub") { Description = "The other hub's node port, host:8444", HelpName = "host:port", Required = true };
     private static readonly Option<string> TokenFile = new("--token-file") { Description = "File that holds a claim token of that hub", HelpName = "file", Required = true };
     private static readonly Option<string?> NodeName = new("--name") { Description = "Name of the node there; without it the one that it has", HelpName = "name" };
-    private static readonly Option<bool> Drop = new("--drop-workloads") { Description = "End what the hub before wanted at once, not only when the other hub's first revision is in force" };
+    private static readonly Option<bool> Drop = new("--drop-workloads") { Description = "End what the hub before wanted at once, not only when the other hub has something for the node to run" };
 
     public static Command Create(Terminal terminal)
     {

@@ -243,6 +243,7 @@ public static class DesiredStateReasons
 {
 #pragma warning disable CS1591
     public const string Accepted = "Accepted";
+    public const string HubBeforeRunsOn = "HubBeforeRunsOn";
     public const string Invalid = "Invalid";
     public const string Unreadable = "Unreadable";
     public const string NoneYet = "NoneYet";

@@ -27,7 +27,7 @@ internal sealed record BoardPaths
     public string Copy => Path.Combine(Kept, "settings.json");
 
     /// <summary>The claim token until it was used.</summary>
-    public string ClaimToken => Path.Combine(Kept, "claim.token");
+    public string ClaimToken => ClaimTokenOf(DataDir);
 
     /// <summary>SHA-256 of the newest claim token that was taken from the card.</summary>
     public string ClaimTaken => Path.Combine(Kept, "claim.taken");
@@ -49,6 +49,9 @@ internal sealed record BoardPaths
 
     /// <summary>What a board keeps, below a data directory.</summary>
     public static string DirectoryOf(string dataDir) => Path.Combine(dataDir, "board");
+
+    /// <summary>See <see cref="ClaimToken"/>.</summary>
+    public static string ClaimTokenOf(string dataDir) => Path.Combine(DirectoryOf(dataDir), "claim.token");
 
     /// <summary>See <see cref="Clock"/>.</summary>
     public static string ClockOf(string dataDir) => Path.Combine(DirectoryOf(dataDir), "clock");

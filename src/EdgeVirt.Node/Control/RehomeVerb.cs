@@ -52,7 +52,7 @@ internal sealed class RehomeVerb(IdentityFiles identities, Hub.Enrollment enroll
             await Task.Delay(Look, time, ct);
         }
 
-        var workloads = command.DropWorkloads ? "What the hub before wanted ends now." : "What the hub before wanted runs on until the new hub's first revision is in force.";
+        var workloads = command.DropWorkloads ? "What the hub before wanted ends now." : "What the hub before wanted runs on until the new hub has something for the node to run.";
         return $"Moved from {before.Hub} to {hub}, as {identity.Node}. {workloads}{CardNote(hub)}";
     }
 

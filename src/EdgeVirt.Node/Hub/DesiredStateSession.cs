@@ -63,7 +63,11 @@ internal sealed partial class DesiredStateSession(
             switch (call.ResponseStream.Current)
             {
                 case { KindCase: HubMessage.KindOneofCase.UpToDate }:
-                    Accepted();
+                    if (download.RunsOn is null)
+                    {
+                        Accepted();
+                    }
+
                     await call.RequestStream.CompleteAsync();
                     break;
                 case { Offer: { } offer }:
@@ -81,6 +85,12 @@ internal sealed partial class DesiredStateSession(
                     await FinishAsync(call, download, ct);
                     break;
             }
+        }
+
+        // Last, for the hub notes the verdict as that of any revision.
+        if (download.RunsOn is { } reason)
+        {
+            conditions.Set(ConditionTypes.DesiredStateAccepted, ConditionStatus.True, DesiredStateReasons.HubBeforeRunsOn, reason);
         }
     }
 
@@ -105,17 +115,48 @@ internal sealed partial class DesiredStateSession(
 
         try
         {
-            await store.AcceptDesiredAsync(revision, bytes, ct);
+            download.RunsOn = await RunsOnAsync(revision, store.ReadDocument(bytes), ct);
+            if (download.RunsOn is null)
+            {
+                await store.AcceptDesiredAsync(revision, bytes, ct);
+                LogAccepted(revision);
+            }
+            else
+            {
+                LogRunsOn(download.RunsOn);
+            }
         }
         catch (IOException e)
         {
             throw new HubUnavailableException($"Revision {revision} could not be stored: {e.Message}", e);
         }
 
-        LogAccepted(revision);
-        Accepted();
+        if (download.RunsOn is null)
+        {
+            Accepted();
+        }
+
         await call.RequestStream.WriteAsync(new NodeMessage { Verdict = new Verdict { Revision = revision, Accepted = true } }, ct);
     }
+
+    // A hub that has nothing for a node that moved to it has not got to it yet. The machine that the node is a part of works on until it has.
+    private async Task<string?> RunsOnAsync(ulong revision, NodeDocument offered, CancellationToken ct)
+    {
+        if (!identities.KeepsDesired)
+        {
+            return null;
+        }
+
+        if (CountOf(offered) == 0 && (await store.ReadDesiredAsync(ct)).Document is { } before && CountOf(before) is > 0 and var count)
+        {
+            return $"Revision {revision} has nothing for this node to run, which came from another hub. What that one wanted ({count} in number) runs on until a revision has something.";
+        }
+
+        identities.DesiredReplaced();
+        return null;
+    }
+
+    private static int CountOf(NodeDocument document) => document.Workloads.Count + (document.VirtualMachines?.Count ?? 0);
 
     private string? ProblemOf(byte[] bytes, out string reason)
     {
@@ -145,6 +186,9 @@ internal sealed partial class DesiredStateSession(
     [LoggerMessage(Level = LogLevel.Information, Message = "Desired revision {Revision} is in force")]
     private partial void LogAccepted(ulong revision);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Message}")]
+    private partial void LogRunsOn(string message);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "Desired revision {Revision} is refused: {Problem}")]
     private partial void LogRefused(ulong revision, string problem);
 
@@ -168,6 +212,9 @@ internal sealed partial class DesiredStateSession(
         public long Length => bytes.WrittenCount;
 
         public ulong Revision => offer!.Revision;
+
+        /// <summary>Why what is in force stays so; null: it does not.</summary>
+        public string? RunsOn { get; set; }
 
         public void Begin(Offer next)
         {

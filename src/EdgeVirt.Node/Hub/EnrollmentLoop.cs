@@ -1,5 +1,7 @@
 using EdgeVirt.Contracts;
+using EdgeVirt.Contracts.Boards;
 using EdgeVirt.Contracts.Resources;
+using EdgeVirt.Node.Boards;
 using EdgeVirt.Node.Reconcile;
 using Microsoft.Extensions.Logging;
 
@@ -64,7 +66,7 @@ internal sealed partial class EnrollmentLoop(
     {
         if (text is null)
         {
-            Complain(EnrolledReasons.NotEnrolled, "The node is not enrolled. Give it a claim token with --claim-token-file, or run 'edgevirt node enroll' on it.");
+            Complain(EnrolledReasons.NotEnrolled, $"The node is not enrolled. {HowToGiveToken} or run 'edgevirt node enroll' on it.");
             return false;
         }
 
@@ -97,6 +99,11 @@ internal sealed partial class EnrollmentLoop(
             return false;
         }
     }
+
+    // What the board's screen shows where nobody can log in.
+    private string HowToGiveToken => options.ClaimTokenFile == BoardPaths.ClaimTokenOf(options.DataDir)
+        ? $"Write a claim token into {BoardSettings.DirectoryName}/{BoardSettings.FileName} on the first partition of its card, on any computer, and start the board again;"
+        : "Give it a claim token with --claim-token-file,";
 
     private void Complain(string reason, string message)
     {

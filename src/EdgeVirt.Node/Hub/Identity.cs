@@ -25,6 +25,9 @@ internal sealed record IdentityRecord(string Node, string Hub, int MqttPort, Dat
 
     /// <summary>What the hub before wanted is yet to be dropped.</summary>
     public bool DropsDesired { get; init; }
+
+    /// <summary>What the hub before wanted runs on until this one has something for the node to run.</summary>
+    public bool KeepsDesired { get; init; }
 }
 
 [JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]

@@ -70,6 +70,18 @@ internal sealed class IdentityFiles
         }
     }
 
+    /// <summary>Whether what the hub before wanted runs on until this one has something for the node to run; see <see cref="DesiredReplaced"/>.</summary>
+    public bool KeepsDesired
+    {
+        get
+        {
+            lock (gate)
+            {
+                return stored?.KeepsDesired == true;
+            }
+        }
+    }
+
     /// <summary>The time, as far as it can be known.</summary>
     public DateTimeOffset Now
     {
@@ -129,6 +141,7 @@ internal sealed class IdentityFiles
                 Authority = Pem(authority),
                 HubOption = options.Hub,
                 DropsDesired = dropsDesired,
+                KeepsDesired = !dropsDesired && (KeepsDesired || IsAnotherHub(authority)),
             });
             lock (gate)
             {
@@ -175,6 +188,21 @@ internal sealed class IdentityFiles
             }
         }
     }
+
+    /// <summary>What the hub before wanted is about to give way to what this one wants.</summary>
+    /// <exception cref="IOException">The disk refused.</exception>
+    public void DesiredReplaced()
+    {
+        lock (writing)
+        {
+            if (KeepsDesired)
+            {
+                Write(stored! with { KeepsDesired = false });
+            }
+        }
+    }
+
+    private bool IsAnotherHub(byte[] authority) => Current is { } identity && !identity.Authority.RawData.AsSpan().SequenceEqual(authority);
 
     private Identity? Load()
     {

@@ -56,6 +56,33 @@ public sealed class EnrollmentTests
     }
 
     [Test]
+    public async Task A_power_cut_between_the_hubs_answer_and_the_identity_costs_no_token()
+    {
+        var directory = Directory.CreateTempSubdirectory("edgevirt-hub-").FullName;
+        try
+        {
+            hub.LosesAnswers = true;
+            await using (var node = new NodeFixture(hub, hub.NewToken().Reveal(), directory))
+            {
+                await node.StartAsync();
+                await Eventually.HoldsAsync(() => hub.Enrollments > 0, "the hub's answer");
+                Assert.That((node.Identities.Current, File.Exists(node.TokenFile)), Is.EqualTo(((Identity?)null, true)));
+            }
+
+            hub.LosesAnswers = false;
+            await using var again = new NodeFixture(hub, directory: directory);
+            await again.StartAsync();
+            await Eventually.HoldsAsync(() => again.Get<MqttLink>().IsConnected, "the link");
+            Assert.That(hub.Users, Has.Count.EqualTo(1), "one token, one key");
+            Assert.That(File.Exists(again.TokenFile), Is.False);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test]
     public async Task Names_a_refused_token_once_and_goes_on()
     {
         var wrong = ClaimToken.Create("test", hub.Authority.RawData);

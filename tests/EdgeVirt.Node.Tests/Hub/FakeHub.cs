@@ -48,6 +48,12 @@ internal sealed class FakeHub : IAsyncDisposable
 
     public ConcurrentBag<string> Tokens { get; } = [];
 
+    /// <summary>The key that used a token; as at the real hub, no other may.</summary>
+    public ConcurrentDictionary<string, string> Users { get; } = [];
+
+    /// <summary>Enrolls, and has the answer lost on its way.</summary>
+    public bool LosesAnswers { get; set; }
+
     public bool Revoked { get; set; }
 
     /// <summary>How long issued certificates have lived, and how long they will yet.</summary>
@@ -135,6 +141,14 @@ internal sealed class FakeHub : IAsyncDisposable
         }
 
         throw new InvalidOperationException();
+    }
+
+    /// <summary>Whether a token may be used by the key of a request.</summary>
+    public bool Takes(EnrollRequest request)
+    {
+        var asked = CertificateRequest.LoadSigningRequest(request.CertificateRequestDer.ToByteArray(), HashAlgorithmName.SHA256);
+        var key = Convert.ToHexString(asked.PublicKey.ExportSubjectPublicKeyInfo());
+        return Tokens.Contains(request.ClaimToken) && Users.GetOrAdd(request.ClaimToken, key) == key;
     }
 
     public EnrollResponse Enroll(EnrollRequest request)

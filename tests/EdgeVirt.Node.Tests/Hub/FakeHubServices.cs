@@ -11,10 +11,16 @@ internal sealed class FakeEnrollment(FakeHub hub) : Enrollment.EnrollmentBase
     public override Task<GetAuthorityResponse> GetAuthority(GetAuthorityRequest request, ServerCallContext context) =>
         Task.FromResult(new GetAuthorityResponse { CertificateDer = ByteString.CopyFrom(hub.Authority.RawData) });
 
-    public override Task<EnrollResponse> Enroll(EnrollRequest request, ServerCallContext context) =>
-        hub.Tokens.Contains(request.ClaimToken)
-            ? Task.FromResult(hub.Enroll(request))
-            : throw new RpcException(new Status(StatusCode.Unauthenticated, "The claim token is not valid."));
+    public override Task<EnrollResponse> Enroll(EnrollRequest request, ServerCallContext context)
+    {
+        if (!hub.Takes(request))
+        {
+            throw new RpcException(new Status(StatusCode.Unauthenticated, "The claim token is not valid."));
+        }
+
+        var answer = hub.Enroll(request);
+        return hub.LosesAnswers ? throw new RpcException(new Status(StatusCode.Unavailable, "the link broke")) : Task.FromResult(answer);
+    }
 
     public override Task<RenewResponse> Renew(RenewRequest request, ServerCallContext context) =>
         hub.Revoked || context.GetHttpContext().Connection.ClientCertificate is not { } certificate

@@ -37,14 +37,14 @@ public sealed class RehomeTests
     [TestCase(1UL)]
     [TestCase(57UL)]
     [TestCase(3000UL)]
-    public async Task Runs_what_the_hub_before_wanted_until_the_new_hub_has_its_first_revision_in_force(ulong revision)
+    public async Task Runs_what_the_hub_before_wanted_until_the_new_hub_has_something_for_it(ulong revision)
     {
         await using (var node = await EnrolledAsync())
         {
             var (_, close) = await LocalCall.AskAsync(node, Rehome(second, second.NewToken().Reveal()));
             Assert.That(close.Reason, Is.EqualTo(CloseReason.Done), close.Message);
             Assert.That(close.Message, Is.EqualTo(
-                $"Moved from {first.Address} to {second.Address}, as node-1. What the hub before wanted runs on until the new hub's first revision is in force."));
+                $"Moved from {first.Address} to {second.Address}, as node-1. What the hub before wanted runs on until the new hub has something for the node to run."));
 
             var hello = await second.Hellos.Reader.ReadAsync(Eventually.Token());
             Assert.That(hello.Revision, Is.EqualTo(57), "it says what it has, and of which digest");
@@ -66,6 +66,43 @@ public sealed class RehomeTests
         Assert.That(await WorkloadsAsync(again), Is.EqualTo(new[] { "new" }));
         await again.StartAsync();
         await Eventually.HoldsAsync(() => again.Get<MqttLink>().IsConnected, "the link to the new hub");
+    }
+
+    [Test]
+    public async Task A_new_hub_that_has_nothing_for_the_node_yet_ends_nothing()
+    {
+        second.Offer = (1, Document());
+        await using (var node = await EnrolledAsync())
+        {
+            await LocalCall.AskAsync(node, Rehome(second, second.NewToken().Reveal()));
+            Assert.That((await second.Verdicts.Reader.ReadAsync(Eventually.Token())).Accepted, Is.True);
+            Assert.That(await WorkloadsAsync(node), Is.EqualTo(new[] { "old" }));
+            await Eventually.HoldsAsync(
+                () => node.Conditions.Read().Any(condition => condition is { Type: ConditionTypes.DesiredStateAccepted, Reason: DesiredStateReasons.HubBeforeRunsOn }), "the condition");
+        }
+
+        await using var again = new NodeFixture(first, directory: directory);
+        await again.StartAsync();
+        Assert.That((await second.Verdicts.Reader.ReadAsync(Eventually.Token())).Accepted, Is.True);
+        Assert.That(await WorkloadsAsync(again), Is.EqualTo(new[] { "old" }), "after a restart too");
+
+        await OfferAsync(2, Document("new"));
+        Assert.That(await WorkloadsAsync(again), Is.EqualTo(new[] { "new" }));
+        await OfferAsync(3, Document());
+        Assert.That(await WorkloadsAsync(again), Is.Empty, "now it is the hub's word");
+
+        async Task OfferAsync(ulong revision, byte[] document)
+        {
+            second.Offer = (revision, document);
+            await Eventually.HoldsAsync(() => again.Get<MqttLink>().IsConnected && second.Clients.Contains("node-1"), "the link to the new hub");
+            await second.PokeAsync("node-1", PokeReason.DesiredState);
+            Verdict verdict;
+            do
+            {
+                verdict = await second.Verdicts.Reader.ReadAsync(Eventually.Token());
+            }
+            while (verdict.Revision != revision);
+        }
     }
 
     [Test]
@@ -186,18 +223,18 @@ public sealed class RehomeTests
     private static OpenChannel Rehome(FakeHub hub, string token, bool drop = false) =>
         new() { Rehome = new RehomeCommand { HubAddress = hub.Address, ClaimToken = token, DropWorkloads = drop } };
 
-    private static byte[] Document(string workload) => new NodeDocument
+    private static byte[] Document(params string[] workloads) => new NodeDocument
     {
         Node = "node-1",
         Workloads =
         [
-            new DesiredWorkload
+            .. workloads.Select(workload => new DesiredWorkload
             {
                 Name = workload,
                 Uid = $"uid-{workload}",
                 Generation = 1,
                 Template = new PodSpec { Containers = [new ContainerSpec { Name = "main", Image = "registry.example/app:1" }] },
-            },
+            }),
         ],
     }.ToBytes();
 

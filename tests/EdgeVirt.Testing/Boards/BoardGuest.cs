@@ -18,12 +18,13 @@ public static class BoardGuest
 
     /// <summary>The machine, as an operator states it: not emulated.</summary>
     /// <param name="architecture">Debian's name of it.</param>
-    public static string Manifest(string architecture) => $$"""
+    /// <param name="machine">Its model; null: as the node chooses.</param>
+    public static string Manifest(string architecture, string? machine = null) => $$"""
         apiVersion: edgevirt.io/v1
         kind: VirtualMachine
         metadata: {name: guest}
         spec:
-          acceleration: Required
+          acceleration: Required{{(machine is null ? "" : $"\n  machine: {machine}")}}
           terminationGracePeriodSeconds: 0
           memory: {size: 256Mi}
           boot:

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 
 namespace EdgeVirt.Testing.Boards;
 
@@ -14,6 +15,7 @@ public sealed class EmulatedBoard : IAsyncDisposable
     private readonly string architecture;
     private readonly string? slot;
     private ChildProcess? process;
+    private ChildProcess? medium;
 
     private EmulatedBoard(string architecture, string? slot, string disk, string link, IPAddress address) =>
         (this.architecture, this.slot, Disk, this.link, Address) = (architecture, slot, disk, link, address);
@@ -23,6 +25,12 @@ public sealed class EmulatedBoard : IAsyncDisposable
 
     /// <summary>Its disk: a file as large as a card, flashed by whoever made it.</summary>
     public string Disk { get; }
+
+    /// <summary>
+    /// Whether a power cut takes from its disk all that it had written since it last had the disk flush its cache, as from a card or SSD that loses its cache whole. Otherwise all
+    /// that it had written stays. Counts from the next <see cref="PowerOn"/> on.
+    /// </summary>
+    public bool LosesCache { get; set; }
 
     /// <summary>The address that its settings should give it on the test's network.</summary>
     public IPAddress Address { get; }
@@ -65,6 +73,13 @@ public sealed class EmulatedBoard : IAsyncDisposable
     /// <summary>Switches it on.</summary>
     public void PowerOn()
     {
+        if (LosesCache)
+        {
+            // Writes lie in a file that ends with the program until a flush; then they go to the disk.
+            medium = ChildProcess.Start(
+                "nbdkit", ["--foreground", "--unix", Medium, "--filter=cache", "file", Disk, "cache=writeback"], directory.Combine("nbdkit.log"));
+        }
+
         var mac = string.Join(':', ((byte[])[0x52, 0x54, .. Address.GetAddressBytes()]).Select(part => part.ToString("x2", CultureInfo.InvariantCulture)));
         string[] console = ["-chardev", $"file,id=console,path={ConsoleFile},append=on", "-serial", "chardev:console", "-qmp", $"unix:{directory.Combine("qmp")},server=on,wait=off"];
         process = slot is not null
@@ -74,7 +89,7 @@ public sealed class EmulatedBoard : IAsyncDisposable
             [
                 "-nodefaults", "-no-user-config", "-display", "none", .. Machine, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "3072",
                 "-drive", $"if=pflash,format=raw,unit=0,readonly=on,file={FirmwareFile}", "-drive", $"if=pflash,format=raw,unit=1,file={directory.Combine("vars.fd")}",
-                "-drive", $"file={Disk},format=raw,if=none,id=card,cache=writeback", "-device", "virtio-blk-pci,drive=card,bootindex=0,serial=emulated-card",
+                "-drive", $"{DiskFile},format=raw,if=none,id=card,cache=writeback", "-device", "virtio-blk-pci,drive=card,bootindex=0,serial=emulated-card",
                 "-netdev", $"tap,id=uplink,ifname={link},script=no,downscript=no", "-device", $"virtio-net-pci,netdev=uplink,romfile=,mac={mac}",
                 "-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset", "-rtc", "base=2000-01-01T00:00:00",
                 .. console,
@@ -82,13 +97,40 @@ public sealed class EmulatedBoard : IAsyncDisposable
             directory.Combine("qemu.log"));
     }
 
-    /// <summary>Cuts its power at once. What it had written to its disk stays.</summary>
+    /// <summary>Cuts its power at once. What it had written to its disk stays, unless it <see cref="LosesCache"/>.</summary>
     public async Task CutPowerAsync()
     {
         if (process is not null)
         {
             await process.DisposeAsync();
             process = null;
+        }
+
+        if (medium is not null)
+        {
+            await medium.DisposeAsync();
+            medium = null;
+            File.Delete(Medium);
+        }
+    }
+
+    /// <summary>How often it has had its disk flush its cache since it was switched on: how far its disk has come.</summary>
+    public async Task<long> FlushesAsync()
+    {
+        QemuControl control;
+        try
+        {
+            control = await QemuControl.ConnectAsync(directory.Combine("qmp"));
+        }
+        catch (SocketException)
+        {
+            return 0;
+        }
+
+        await using (control)
+        {
+            var devices = await control.ExecuteAsync("query-blockstats");
+            return devices!.AsArray().First(device => (string?)device!["device"] == "card")!["stats"]!["flush_operations"]!.GetValue<long>();
         }
     }
 
@@ -109,6 +151,10 @@ public sealed class EmulatedBoard : IAsyncDisposable
         await CutPowerAsync();
         directory.Dispose();
     }
+
+    private string Medium => directory.Combine("card.sock");
+
+    private string DiskFile => LosesCache ? $"file.driver=nbd,file.server.type=unix,file.server.path={Medium},file.open-timeout=10" : $"file={Disk}";
 
     private string[] Machine => architecture == "arm64"
         ? ["-machine", "virt,virtualization=on,gic-version=3", "-cpu", "max,pauth-impdef=on"]

@@ -24,9 +24,11 @@ public sealed class NodeImage
 
     /// <summary>The one of a board.</summary>
     /// <param name="kind">Name of the board.</param>
-    public static NodeImage Of(string kind)
+    /// <param name="variant"><c>production</c> or <c>debug</c>.</param>
+    public static NodeImage Of(string kind, string variant = "production")
     {
-        var directory = RepositoryRoot.Combine("artifacts/images/node", $"{kind}-production");
-        return File.Exists(Path.Combine(directory, "manifest")) ? new NodeImage(directory) : throw new InvalidOperationException($"{directory} is missing: run ./dev image {kind} first.");
+        var directory = RepositoryRoot.Combine("artifacts/images/node", $"{kind}-{variant}");
+        var option = variant == "debug" ? "--debug " : "";
+        return File.Exists(Path.Combine(directory, "manifest")) ? new NodeImage(directory) : throw new InvalidOperationException($"{directory} is missing: run ./dev image {option}{kind} first.");
     }
 }

@@ -122,7 +122,7 @@ public sealed class OnTheBoardTests
         var figures = shell.Run(Beside).Split(' ').Select(figure => int.Parse(figure, CultureInfo.InvariantCulture)).ToList();
         TestContext.Progress.WriteLine($"memory that QEMU takes beside its guest's under KVM, MicroVm: {figures[0] / 1024.0:0.0} MiB (of the guest's own {figures[1] / 1024.0:0.0} MiB are resident)");
         Assert.That(figures[1], Is.GreaterThan(0), "the guest's memory was told from the rest");
-        Assert.That(figures[0], Is.LessThanOrEqualTo(60 << 10));
+        Assert.That(figures[0], Is.LessThanOrEqualTo(66 << 10), "about 60 MiB: a tenth is for another kernel or QEMU");
     }
 
     private async Task StartsAnAgentAgainThatHangsAsync()

@@ -9,7 +9,7 @@ namespace EdgeVirt.SystemTests;
 /// <summary>
 /// The power of a board is cut during its first boot and while it is reset; it comes up all the same, enrolls with the token of its card, and has its data whole. Its disk either loses
 /// whatever was not flushed or keeps all that was written: what real ones keep lies between. Each run cuts at a few points, on one card; with EDGEVIRT_POWER_CUTS=20 in the
-/// environment each of twenty has a card of its own, which takes an hour on two cores.
+/// environment each of twenty has a card of its own, which takes long: 41 boots.
 /// </summary>
 [Category("emulated")]
 // Beside the other boards: an emulated one waits much of its time.
@@ -93,7 +93,7 @@ public sealed class PowerCutTests
     {
         if (!IsWhole)
         {
-            Assert.Ignore($"an hour on two cores: set EDGEVIRT_POWER_CUTS={All} for it");
+            Assert.Ignore($"41 boots of an emulated board: set EDGEVIRT_POWER_CUTS={All} for it");
         }
 
         long flushes;

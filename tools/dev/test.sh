@@ -87,7 +87,7 @@ test_project() {
   filter=${filter:+FullyQualifiedName~$filter}
   if $fast; then filter=${filter:+$filter&}TestCategory!=long; fi
   [ -z "$filter" ] || options=(--filter "$filter")
-  # One test, an hour and more.
+  # One test, with 41 boots.
   if [ "${EDGEVIRT_POWER_CUTS:-}" ]; then limit=12000 hang=180m; fi
   timeout --kill-after=30 "$limit" dotnet test "$project" --no-build --nologo --results-directory "$results" \
     --logger "trx;LogFileName=$name.trx" --blame-hang --blame-hang-timeout "$hang" --blame-hang-dump-type none \

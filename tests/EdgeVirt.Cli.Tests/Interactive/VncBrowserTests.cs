@@ -8,6 +8,7 @@ using Google.Protobuf;
 namespace EdgeVirt.Cli.Tests.Interactive;
 
 /// <summary>A browser, and those who would like to be it, before the page of <c>vnc --browser</c>.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 public sealed class VncBrowserTests
 {
     private const string Path = "/api/v1/virtualmachines/router/vnc";

@@ -247,7 +247,7 @@ internal sealed class VirtualMachineTests
     [TestCase("intervalSeconds: 31536001, keep: 3", "snapshots.intervalSeconds", "between 300 and 31536000")]
     [TestCase("intervalSeconds: 3600, keep: 0", "snapshots.keep", "between 1 and 48")]
     [TestCase("intervalSeconds: 3600, keep: 49", "snapshots.keep", "between 1 and 48")]
-    [TestCase("interval: 1h, intervalSeconds: 3600, keep: 1", "snapshots.interval", "allowed are intervalSeconds, keep")]
+    [TestCase("interval: 1h, intervalSeconds: 3600, keep: 1", "snapshots.interval", "did you mean 'intervalSeconds'?")]
     public void A_schedule_of_snapshots_that_cannot_be_is_refused_by_field(string schedule, string field, string reason) =>
         Refuses($"{Memory}, {Disk}, snapshots: {{{schedule}}}", field, reason);
 

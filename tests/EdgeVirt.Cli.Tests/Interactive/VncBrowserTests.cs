@@ -220,7 +220,11 @@ public sealed class VncBrowserTests
         cli.Printed = line => printed.TrySetResult(line);
         running = cli.RunAsync(left.Token, "vnc", "router", "--browser", "--port", $"{port}");
         await Task.WhenAny(printed.Task, running).WaitAsync(Patience);
-        Assert.That(printed.Task.IsCompleted, Is.True, () => running.Result.Error);
+        if (!printed.Task.IsCompleted)
+        {
+            Assert.Fail((await running).Error);
+        }
+
         var address = new Uri(await printed.Task);
         Assert.That(address.GetLeftPart(UriPartial.Authority), Is.EqualTo(Origin));
         Assert.That(address.Fragment, Has.Length.EqualTo(1 + 43));
